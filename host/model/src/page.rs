@@ -1,0 +1,91 @@
+//! Samples of one target, as they travel from the scraper through the pipeline to the encoders.
+//!
+//! A *slot* is a small number that stands for one series of one target for as long as the series lives. Every stage
+//! keeps arrays by slot, so that in steady state a sample is (slot, time, value) and no label is looked at.
+
+use crate::labels::Labels;
+
+/// A series of one target; dense, reused after its death (never within the page of its death).
+pub type Slot = u32;
+
+/// The NaN whose bits mark a series as ended (Prometheus `model/value`, `StaleNaN`). No other NaN of weir's has them.
+pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+/// The ordinary NaN (Prometheus `model/value`, `NormalNaN`).
+pub const NORMAL_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
+/// One value of one series.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// The series, within its target.
+    pub slot: Slot,
+    /// Whether the target itself gave the time; such a series gets no staleness marker.
+    pub own_time: bool,
+    /// Milliseconds since the epoch.
+    pub time: i64,
+    /// The value; [`STALE_NAN`] only behind the pipeline.
+    pub value: f64,
+}
+
+/// The series that a page is the first to have, with their labels.
+#[derive(Clone, Debug, Default)]
+pub struct Births {
+    bytes: Vec<u8>,
+    slots: Vec<(Slot, u32)>,
+}
+
+impl Births {
+    /// Adds a series.
+    pub fn push(&mut self, slot: Slot, labels: Labels<'_>) {
+        self.bytes.extend_from_slice(labels.as_bytes());
+        self.slots.push((slot, self.bytes.len() as u32));
+    }
+
+    /// Forgets all, keeping the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.slots.clear();
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The series in the order they were added.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Slot, Labels<'_>)> {
+        let mut start = 0;
+        self.slots.iter().map(move |&(slot, end)| {
+            let labels = Labels::from_trusted(&self.bytes[start as usize..end as usize]);
+            start = end;
+            (slot, labels)
+        })
+    }
+}
+
+/// What one scrape of one target brought, relative to the page before.
+///
+/// The order of meaning: `deaths` end first, then `births` begin, then `samples` are written. A slot that dies on a page
+/// is not born on it and has no sample on it, but for the staleness marker that the pipeline puts there.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// When the scrape began, in milliseconds since the epoch; the time of every sample without a time of its own.
+    pub time: i64,
+    /// Series that were on the page before and are not on this one.
+    pub deaths: &'a [Slot],
+    /// Series that were not on the page before.
+    pub births: &'a Births,
+    /// The samples, in the page's order; at most one a slot and time, every slot alive.
+    pub samples: &'a [Sample],
+}
+
+/// Takes the pages of one target, one after the other. The sink keeps what it needs by slot.
+pub trait PageSink: Send {
+    /// Takes a page. What cannot be kept is dropped and counted by the sink.
+    fn accept(&mut self, page: &Page<'_>);
+}

@@ -1,0 +1,314 @@
+//! A plugin as the pipeline sees it: columns in, checked edits out.
+//!
+//! The columns are those of the contract (`wit/`), in native types. Whoever implements [`Guest`] has checked every index,
+//! length and order of an answer against the batch before handing it on; what an edit *leads to* (a series without a
+//! name, say) is the pipeline's to check.
+
+use std::ops::Range;
+
+/// Strings end to end; string `i` ends at byte `ends[i]` of the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Symbols {
+    /// All strings, without separators.
+    pub text: String,
+    /// Where each string ends, in bytes of `text`; ascending, on character boundaries.
+    pub ends: Vec<u32>,
+}
+
+impl Symbols {
+    /// How many strings there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// String `i`, or `None` past the last.
+    pub fn get(&self, i: usize) -> Option<&str> {
+        self.text.get(self.range(i)?)
+    }
+
+    /// Appends a string and returns its index.
+    pub fn push(&mut self, s: &str) -> u32 {
+        self.text.push_str(s);
+        self.ends.push(self.text.len() as u32);
+        self.ends.len() as u32 - 1
+    }
+
+    /// Forgets all strings, keeping the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn range(&self, i: usize) -> Option<Range<usize>> {
+        let start = if i == 0 { 0 } else { *self.ends.get(i - 1)? as usize };
+        Some(start..*self.ends.get(i)? as usize)
+    }
+}
+
+/// Label sets over a batch's symbols.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSets {
+    /// (name, value) as symbol indexes, all sets end to end.
+    pub pairs: Vec<[u32; 2]>,
+    /// For each set, the index into `pairs` where it ends.
+    pub ends: Vec<u32>,
+}
+
+impl LabelSets {
+    /// Forgets all sets, keeping the memory.
+    pub fn clear(&mut self) {
+        self.pairs.clear();
+        self.ends.clear();
+    }
+}
+
+/// Which labels a guest reads, and so gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LabelsWanted {
+    /// None: a batch has no sets at all.
+    #[default]
+    Nothing,
+    /// All of them.
+    Everything,
+    /// Those of these names.
+    Named(Vec<String>),
+}
+
+impl LabelsWanted {
+    /// Whether a label of this name is wanted.
+    pub fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Named(names) => names.iter().any(|n| n == name),
+        }
+    }
+}
+
+/// What a guest's `samples` interface reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SamplesWanted {
+    /// Labels of the series.
+    pub labels: LabelsWanted,
+    /// Whether it reads timestamps.
+    pub timestamps: bool,
+    /// Whether it reads start timestamps.
+    pub start_timestamps: bool,
+}
+
+/// What a guest's `logs` interface reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogsWanted {
+    /// Labels of the streams.
+    pub labels: LabelsWanted,
+    /// Labels of the structured metadata.
+    pub metadata: LabelsWanted,
+    /// Whether it reads timestamps.
+    pub timestamps: bool,
+    /// Whether it reads the lines.
+    pub lines: bool,
+}
+
+/// The interfaces that a guest exports, with what each reads; fixed for the life of a [`Guest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// `series`, where exported.
+    pub series: Option<LabelsWanted>,
+    /// `samples`, where exported.
+    pub samples: Option<SamplesWanted>,
+    /// `logs`, where exported.
+    pub logs: Option<LogsWanted>,
+}
+
+/// Label sets for a verdict each. At most [`MAX_ROWS`] sets and about [`MAX_BYTES`] of text.
+#[derive(Clone, Debug, Default)]
+pub struct SeriesBatch {
+    /// How many sets there are (`sets` is empty where the guest wants no labels).
+    pub rows: u32,
+    /// The text of names and values.
+    pub symbols: Symbols,
+    /// One set a row.
+    pub sets: LabelSets,
+}
+
+/// Samples, column by column. Columns that the guest does not want are empty.
+#[derive(Clone, Debug, Default)]
+pub struct SamplesBatch {
+    /// How many rows there are.
+    pub rows: u32,
+    /// The text of names and values.
+    pub symbols: Symbols,
+    /// The label sets.
+    pub sets: LabelSets,
+    /// For each row its set; empty where row i has set i.
+    pub set_of_row: Vec<u32>,
+    /// 0 a float, 1 a native histogram, 2 a stale marker that was received.
+    pub kinds: Vec<u8>,
+    /// Milliseconds since the epoch.
+    pub timestamps: Vec<i64>,
+    /// Milliseconds since the epoch; 0 is unknown.
+    pub start_timestamps: Vec<i64>,
+    /// The values.
+    pub values: Vec<f64>,
+}
+
+/// Lines, column by column, borrowed where the batch has them ready. Columns that the guest does not want are empty.
+#[derive(Clone, Copy, Debug)]
+pub struct LogsBatch<'a> {
+    /// How many lines there are.
+    pub rows: u32,
+    /// The text of label and metadata names and values.
+    pub symbols: &'a Symbols,
+    /// One set a stream.
+    pub sets: &'a LabelSets,
+    /// For each line its stream's set; empty where line i has set i.
+    pub set_of_row: &'a [u32],
+    /// One set a line, or none at all.
+    pub metadata: &'a LabelSets,
+    /// Nanoseconds since the epoch.
+    pub timestamps: &'a [i64],
+    /// All lines end to end.
+    pub lines: &'a str,
+    /// Where each line ends in `lines`.
+    pub line_ends: &'a [u32],
+}
+
+/// Changes to label sets. Checked: rows ascend and are below the batch's, symbols are below those of the batch and
+/// `added` together, names are label names, values contain no unknown symbol.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelEdit {
+    /// Strings whose indexes follow those of the batch.
+    pub added: Symbols,
+    /// (row, name, value), after all removals of the row.
+    pub assigned: Vec<[u32; 3]>,
+    /// (row, name).
+    pub removed: Vec<[u32; 2]>,
+}
+
+/// The answer of `series`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// Rows that end here, ascending.
+    pub dropped: Vec<u32>,
+    /// Changes to the sets of the others.
+    pub labels: Option<LabelEdit>,
+}
+
+/// The answer of `samples`; the default changes nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SamplesEdit {
+    /// Rows that end here, ascending.
+    pub dropped: Vec<u32>,
+    /// Changes to the label sets of rows.
+    pub labels: Option<LabelEdit>,
+    /// Rows with a new value, ascending; only rows of kind 0.
+    pub changed: Vec<u32>,
+    /// Their values, as many as `changed`.
+    pub values: Vec<f64>,
+}
+
+/// The answer of `logs`; the default changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogsEdit {
+    /// Lines that end here, ascending.
+    pub dropped: Vec<u32>,
+    /// Changes to the stream labels of lines.
+    pub labels: Option<LabelEdit>,
+    /// Changes to the structured metadata of lines.
+    pub metadata: Option<LabelEdit>,
+    /// (line, nanoseconds since the epoch), ascending.
+    pub times: Vec<(u32, i64)>,
+    /// Lines with new text, ascending.
+    pub changed: Vec<u32>,
+    /// Their texts, as many as `changed`.
+    pub lines: Symbols,
+}
+
+/// The most rows of one call: with [`MAX_BYTES`], what makes a time-out one of the call and not of the page's size.
+pub const MAX_ROWS: usize = 4096;
+
+/// About the most bytes of text of one call; a single row that is larger goes alone.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// Why a call brought no edit. Each has been counted and logged by the guest's host; the caller applies [`OnError`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The guest trapped (a panic, a stack overflow, an abort); its instance has been replaced.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// The call ran past its deadline and was stopped; its instance has been replaced.
+    #[error("stopped after its time limit")]
+    Timeout,
+    /// The guest asked for more memory than it may have, and died of it; its instance has been replaced.
+    #[error("needed more memory than its limit")]
+    Memory,
+    /// The guest answered with an error of its own.
+    #[error("{0}")]
+    Refused(String),
+    /// The answer breaks the contract; it was rejected whole.
+    #[error("answered against the contract: {0}")]
+    Answer(String),
+    /// The guest failed too often and rests for a while (circuit breaker), or could not be instantiated.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl CallError {
+    /// The `result` or `reason` label of this error in metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Trap(_) => "trap",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Refused(_) => "error",
+            Self::Answer(_) => "bad_answer",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+/// What becomes of the records of a call that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// They end here, counted.
+    #[default]
+    Drop,
+    /// They go on as if the plugin were not there.
+    Pass,
+    /// They wait: tails pause until the plugin works again; a scrape's are dropped and counted, for time does not wait.
+    Stop,
+}
+
+/// One loaded version of a plugin with one configuration. Calls may come from several threads at once.
+pub trait Guest: Send + Sync {
+    /// The plugin's name: its file's, without the ending.
+    fn name(&self) -> &str;
+
+    /// Which interfaces it has and what they read.
+    fn wants(&self) -> &Wants;
+
+    /// What becomes of the records of a failed call.
+    fn on_error(&self) -> OnError;
+
+    /// Whether calls have lately been long (or none has been made yet), so that they should not hold up a thread that
+    /// serves others.
+    fn is_slow(&self) -> bool;
+
+    /// Verdicts on label sets.
+    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError>;
+
+    /// Edits to samples.
+    fn samples(&self, batch: &SamplesBatch) -> Result<SamplesEdit, CallError>;
+
+    /// Edits to lines.
+    fn logs(&self, batch: &LogsBatch<'_>) -> Result<LogsEdit, CallError>;
+
+    /// The pipeline found that an answer leads to something that must not be (a series without a name): the guest is to
+    /// count and log it like an answer against the contract.
+    fn reject(&self, what: &str);
+}
