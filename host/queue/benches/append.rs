@@ -1,0 +1,5 @@
+//! What an append costs.
+
+fn main() {
+    divan::main();
+}
