@@ -163,7 +163,7 @@ mod tests {
             for _ in 0..100 {
                 x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let slot = (x >> 40) as Slot % 3000;
-                if (x >> 20) % 3 == 0 {
+                if (x >> 20).is_multiple_of(3) {
                     store.remove(slot);
                     model.remove(&slot);
                 } else {

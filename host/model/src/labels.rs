@@ -89,7 +89,7 @@ impl<'a> Labels<'a> {
 
     /// The value of a label, or `None` where the set has no such label.
     pub fn get(self, name: &str) -> Option<&'a str> {
-        for (n, v) in self.iter() {
+        for (n, v) in self {
             match n.cmp(name) {
                 Ordering::Less => {}
                 Ordering::Equal => return Some(v),

@@ -1,0 +1,73 @@
+//! A pipeline's plugins in their order, as one unchangeable value that a page or batch works with from end to end.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::guest::Guest;
+use crate::stats::StageStats;
+
+/// One guest's place in a pipeline.
+#[derive(Clone)]
+pub struct Stage {
+    /// The plugin.
+    pub guest: Arc<dyn Guest>,
+    pub(crate) stats: StageStats,
+}
+
+/// A pipeline's stages; a change makes a new chain with a new generation.
+pub struct Chain {
+    /// Differs between any two chains of one pipeline.
+    pub generation: u64,
+    /// The plugins in order.
+    pub stages: Vec<Stage>,
+}
+
+impl Chain {
+    /// The first stage that looks at samples; the number of stages where none does.
+    pub(crate) fn samples_from(&self) -> usize {
+        self.stages.iter().position(|s| s.guest.wants().samples.is_some()).unwrap_or(self.stages.len())
+    }
+
+    /// The stages before this one decide by labels that no sample plugin has touched, so that what they say is kept with a
+    /// series. A plugin's own `series` comes before its `samples`.
+    pub(crate) fn series_until(&self) -> usize {
+        (self.samples_from() + 1).min(self.stages.len())
+    }
+
+    pub(crate) fn is_slow(&self) -> bool {
+        self.stages.iter().any(|s| s.guest.is_slow())
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.stages.iter().map(|s| s.guest.name()).collect();
+        f.debug_struct("Chain").field("generation", &self.generation).field("stages", &names).finish()
+    }
+}
+
+/// The chain that is in force; it is replaced whole, and whoever works with the old one finishes with it.
+#[derive(Debug)]
+pub struct ChainSlot(RwLock<Arc<Chain>>);
+
+impl ChainSlot {
+    pub(crate) fn new(stages: Vec<Stage>) -> Self {
+        Self(RwLock::new(Arc::new(Chain { generation: 1, stages })))
+    }
+
+    /// The chain in force now.
+    pub fn load(&self) -> Arc<Chain> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other stages into force, unless they are the very same guests. Says whether anything changed.
+    pub(crate) fn replace(&self, stages: Vec<Stage>) -> bool {
+        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let same = slot.stages.len() == stages.len()
+            && slot.stages.iter().zip(&stages).all(|(a, b)| Arc::ptr_eq(&a.guest, &b.guest));
+        if !same {
+            *slot = Arc::new(Chain { generation: slot.generation + 1, stages });
+        }
+        !same
+    }
+}

@@ -1,0 +1,221 @@
+//! Pipelines of samples: what all targets of one pipeline share, and a target's way through all its pipelines.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use rapidhash::fast::RandomState;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use weir_model::{Page, PageSink};
+use weir_telemetry::{Account, Signal};
+
+use crate::chain::{ChainSlot, Stage};
+use crate::guest::Guest;
+use crate::outputs::Outputs;
+use crate::stats::PipelineStats;
+use crate::target::{TargetPipeline, lock};
+use crate::verdict::Workspace;
+
+/// Where a pipeline's pages go.
+pub trait SampleSinks: Send + Sync {
+    /// Changes when sinks opened before no longer are the right ones.
+    fn generation(&self) -> u64;
+
+    /// An encoder of one target's pages into all the pipeline's sinks. `target` says which target; it decides the lane.
+    fn open(&self, target: u64) -> Box<dyn PageSink>;
+}
+
+/// A pipeline of samples.
+pub struct MetricsPipeline {
+    name: String,
+    pub(crate) chain: ChainSlot,
+    sinks: Arc<dyn SampleSinks>,
+    /// Pages processed at a time: as many as there are processors, so that each plugin has at most that many instances
+    /// at work and a page never waits for one.
+    permits: Arc<Semaphore>,
+    workspaces: Mutex<Vec<(Workspace, Vec<u8>)>>,
+    stats: PipelineStats,
+    pub(crate) account: Account,
+    hasher: RandomState,
+    live: Mutex<Vec<Weak<Mutex<Outputs>>>>,
+    later: Mutex<JoinSet<()>>,
+}
+
+impl MetricsPipeline {
+    /// A pipeline that runs `guests` in order.
+    pub fn new(name: &str, guests: &[Arc<dyn Guest>], sinks: Arc<dyn SampleSinks>, stats: &PipelineStats) -> Arc<Self> {
+        let account = stats.account(name, Signal::Samples);
+        Arc::new(Self {
+            chain: ChainSlot::new(stages(name, guests, stats)),
+            name: name.to_owned(),
+            sinks,
+            permits: Arc::new(Semaphore::new(processors())),
+            workspaces: Mutex::default(),
+            stats: stats.clone(),
+            account,
+            hasher: RandomState::default(),
+            live: Mutex::default(),
+            later: Mutex::default(),
+        })
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Puts other guests in force, from each target's next page on. Says whether anything changed.
+    pub fn set_guests(&self, guests: &[Arc<dyn Guest>]) -> bool {
+        self.chain.replace(stages(&self.name, guests, &self.stats))
+    }
+
+    pub(crate) fn sink_generation(&self) -> u64 {
+        self.sinks.generation()
+    }
+
+    pub(crate) fn open_sink(&self, target: u64) -> (u64, Box<dyn PageSink>) {
+        // the number first: a change between the two is then seen at the next page
+        let generation = self.sinks.generation();
+        (generation, self.sinks.open(target))
+    }
+
+    pub(crate) fn empty_outputs(&self) -> Outputs {
+        Outputs::new(self.hasher)
+    }
+
+    pub(crate) fn new_outputs(&self) -> Arc<Mutex<Outputs>> {
+        let outputs = Arc::new(Mutex::new(self.empty_outputs()));
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|o| o.strong_count() > 0);
+        live.push(Arc::downgrade(&outputs));
+        outputs
+    }
+
+    /// The output tables of all live targets but one.
+    pub(crate) fn other_outputs(&self, but: &Arc<Mutex<Outputs>>) -> Vec<Arc<Mutex<Outputs>>> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.iter().filter_map(Weak::upgrade).filter(|o| !Arc::ptr_eq(o, but)).collect()
+    }
+
+    /// Does something after a while, unless the process ends before.
+    pub(crate) fn later(self: Arc<Self>, delay: Duration, act: impl FnOnce() + Send + 'static) {
+        let mut tasks = lock(&self.later);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            tokio::time::sleep(delay).await;
+            act();
+        });
+    }
+}
+
+pub(crate) fn stages(pipeline: &str, guests: &[Arc<dyn Guest>], stats: &PipelineStats) -> Vec<Stage> {
+    stages_of(pipeline, guests, stats, Signal::Samples)
+}
+
+pub(crate) fn stages_of(
+    pipeline: &str,
+    guests: &[Arc<dyn Guest>],
+    stats: &PipelineStats,
+    signal: Signal,
+) -> Vec<Stage> {
+    guests
+        .iter()
+        .filter(|g| {
+            let wants = g.wants();
+            wants.series.is_some()
+                || match signal {
+                    Signal::Samples => wants.samples.is_some(),
+                    Signal::Lines => wants.logs.is_some(),
+                }
+        })
+        .map(|g| Stage { stats: stats.stage(g.name(), pipeline, signal), guest: g.clone() })
+        .collect()
+}
+
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Runs `work` here, or, where it may take long, in a way that leaves the runtime its thread.
+pub(crate) fn run_here<R>(slow: bool, work: impl FnOnce() -> R) -> R {
+    if slow { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// One target's way through all the pipelines that its job feeds.
+pub struct TargetRoute {
+    pipelines: Vec<TargetPipeline>,
+    owners: Vec<Arc<MetricsPipeline>>,
+    permits: Vec<OwnedSemaphorePermit>,
+    target: u64,
+    interval: Duration,
+    /// What [`begin`](Self::begin) returned last.
+    epoch: u64,
+}
+
+impl TargetRoute {
+    /// A route for the target of this stable hash, scraped at this interval.
+    pub fn new(pipelines: &[Arc<MetricsPipeline>], target: u64, interval: Duration) -> Self {
+        let mut route = Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, epoch: 0 };
+        route.set_pipelines(pipelines);
+        route
+    }
+
+    /// Sends the target through these pipelines from its next page on. Those it leaves end its series there.
+    pub fn set_pipelines(&mut self, pipelines: &[Arc<MetricsPipeline>]) {
+        let mut former: Vec<_> = self.owners.drain(..).zip(self.pipelines.drain(..)).map(Some).collect();
+        for owner in pipelines {
+            let kept = former.iter_mut().find(|f| f.as_ref().is_some_and(|(o, _)| Arc::ptr_eq(o, owner)));
+            let pipeline = match kept.and_then(Option::take) {
+                Some((_, pipeline)) => pipeline,
+                None => TargetPipeline::new(owner.clone(), self.target, self.interval),
+            };
+            self.owners.push(owner.clone());
+            self.pipelines.push(pipeline);
+        }
+        for (_, pipeline) in former.into_iter().flatten() {
+            pipeline.close(true);
+        }
+    }
+
+    /// Waits until the pipelines can take a page, and settles what it will pass through. The number it returns changes
+    /// when slots must start over.
+    pub async fn begin(&mut self) -> u64 {
+        self.permits.clear();
+        for owner in &self.owners {
+            // The semaphore is never closed.
+            if let Ok(permit) = owner.permits.clone().acquire_owned().await {
+                self.permits.push(permit);
+            }
+        }
+        let epoch = self.pipelines.iter_mut().zip(&self.owners).fold(1u64, |sum, (pipeline, owner)| {
+            let which = Arc::as_ptr(owner) as u64;
+            sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ pipeline.pin() ^ which
+        });
+        if epoch != self.epoch {
+            // Slots start over for all of them, whichever it was that changed.
+            self.pipelines.iter_mut().for_each(TargetPipeline::restart);
+            self.epoch = epoch;
+        }
+        epoch
+    }
+
+    /// Takes a page.
+    pub fn page(&mut self, page: &Page<'_>) {
+        for (pipeline, owner) in self.pipelines.iter_mut().zip(&self.owners) {
+            let (mut work, mut scratch) = lock(&owner.workspaces).pop().unwrap_or_default();
+            run_here(pipeline.is_slow(), || pipeline.accept(page, &mut work, &mut scratch));
+            let mut kept = lock(&owner.workspaces);
+            if kept.len() < processors() {
+                kept.push((work, scratch));
+            }
+        }
+        self.permits.clear();
+    }
+
+    /// The target is gone (`removed`), or weir stops.
+    pub fn close(self, removed: bool) {
+        for pipeline in self.pipelines {
+            pipeline.close(removed);
+        }
+    }
+}

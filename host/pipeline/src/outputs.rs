@@ -1,0 +1,166 @@
+//! The series that a target's page becomes behind the pipeline, and which of them have ended.
+//!
+//! Invariants: a label set has at most one output; an output has at most one owner (the input slot that writes it); an
+//! output without an owner at the end of a page has ended on it.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashMap;
+use rapidhash::fast::RandomState;
+use weir_model::{Births, Labels, Page, PageSink, STALE_NAN, Sample, Slot};
+
+/// No input slot.
+const NOBODY: Slot = Slot::MAX;
+
+/// Why an input slot may not write a label set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duplicate;
+
+#[derive(Clone, Copy, Debug)]
+struct Output {
+    /// Of its labels. Two label sets of one target with equal 64-bit hashes would be taken for one: with a million series
+    /// and a seed of the process' own, a chance of 3 in 10^8.
+    hash: u64,
+    owner: Slot,
+    own_time: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    hasher: RandomState,
+    by_hash: HashMap<u64, Slot, RandomState>,
+    slots: Vec<Output>,
+    free: Vec<Slot>,
+    /// Outputs that lost their owner on this page.
+    released: Vec<Slot>,
+    /// Freed on this page; their slots are given out again from the next.
+    dying: Vec<Slot>,
+    births: Births,
+    samples: Vec<Sample>,
+}
+
+impl Outputs {
+    /// An empty table. Hashes can be compared between tables with clones of one hasher.
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self {
+            by_hash: HashMap::with_hasher(RandomState::default()),
+            hasher,
+            slots: vec![],
+            free: vec![],
+            released: vec![],
+            dying: vec![],
+            births: Births::default(),
+            samples: vec![],
+        }
+    }
+
+    pub(crate) fn hash(&self, labels: Labels<'_>) -> u64 {
+        self.hasher.hash_one(labels.as_bytes())
+    }
+
+    /// Whether a label set of this hash is among the live outputs. Tables of one pipeline share their hasher.
+    pub(crate) fn writes(&self, hash: u64) -> bool {
+        self.by_hash.contains_key(&hash)
+    }
+
+    /// The output for `labels`, owned by `input` from now on; a new one if there is none.
+    pub(crate) fn claim(&mut self, input: Slot, hash: u64, labels: Labels<'_>) -> Result<Slot, Duplicate> {
+        if let Some(&slot) = self.by_hash.get(&hash) {
+            let output = &mut self.slots[slot as usize];
+            if output.owner != NOBODY && output.owner != input {
+                return Err(Duplicate);
+            }
+            output.owner = input;
+            return Ok(slot);
+        }
+        let output = Output { hash, owner: input, own_time: false };
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = output;
+            slot
+        } else {
+            self.slots.push(output);
+            self.slots.len() as Slot - 1
+        };
+        self.by_hash.insert(hash, slot);
+        self.births.push(slot, labels);
+        Ok(slot)
+    }
+
+    /// The hash of an output's labels.
+    pub(crate) fn hash_of(&self, slot: Slot) -> Option<u64> {
+        self.slots.get(slot as usize).map(|o| o.hash)
+    }
+
+    /// The output has no owner any more; unless another claims it, it ends with this page.
+    pub(crate) fn release(&mut self, slot: Slot) {
+        if let Some(output) = self.slots.get_mut(slot as usize) {
+            output.owner = NOBODY;
+            self.released.push(slot);
+        }
+    }
+
+    /// Releases every output: the inputs begin anew.
+    pub(crate) fn release_all(&mut self) {
+        let live: Vec<Slot> = self.by_hash.values().copied().collect();
+        for slot in live {
+            self.release(slot);
+        }
+    }
+
+    /// Writes a sample of an output on this page.
+    #[inline]
+    pub(crate) fn write(&mut self, slot: Slot, sample: &Sample) {
+        if let Some(output) = self.slots.get_mut(slot as usize)
+            && output.own_time != sample.own_time
+        {
+            output.own_time = sample.own_time;
+        }
+        self.samples.push(Sample { slot, ..*sample });
+    }
+
+    /// Ends the outputs that nobody owns with a marker each, and hands the page to `sink`. Returns how many markers.
+    pub(crate) fn finish_page(&mut self, time: i64, sink: &mut dyn PageSink) -> usize {
+        let written = self.samples.len();
+        self.end_released(time);
+        let page = Page { time, deaths: &self.dying, births: &self.births, samples: &self.samples };
+        sink.accept(&page);
+        let markers = self.samples.len() - written;
+        self.begin_page();
+        markers
+    }
+
+    /// Ends all live outputs with a marker each, but for those whose hash is `written_elsewhere`; hands the markers to
+    /// `sink`. Returns how many markers. The table is empty afterwards.
+    pub(crate) fn end_all(
+        &mut self,
+        time: i64,
+        sink: &mut dyn PageSink,
+        written_elsewhere: impl Fn(u64) -> bool,
+    ) -> usize {
+        self.by_hash.retain(|&hash, _| !written_elsewhere(hash));
+        self.release_all();
+        self.finish_page(time, sink)
+    }
+
+    fn end_released(&mut self, time: i64) {
+        for slot in std::mem::take(&mut self.released) {
+            let output = self.slots[slot as usize];
+            // released twice, or claimed again: the map tells
+            if output.owner != NOBODY || self.by_hash.get(&output.hash) != Some(&slot) {
+                continue;
+            }
+            self.by_hash.remove(&output.hash);
+            if !output.own_time {
+                self.samples.push(Sample { slot, own_time: false, time, value: STALE_NAN });
+            }
+            self.dying.push(slot);
+        }
+    }
+
+    fn begin_page(&mut self) {
+        self.free.append(&mut self.dying);
+        self.births.clear();
+        self.samples.clear();
+    }
+}

@@ -1,0 +1,114 @@
+//! What the pipeline counts about its plugins.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use weir_telemetry::{Account, Ledger, Metrics, Signal};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    plugin: String,
+    pipeline: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DropLabels {
+    plugin: String,
+    pipeline: String,
+    reason: &'static str,
+}
+
+/// Counters of all pipelines.
+#[derive(Clone, Debug)]
+pub struct PipelineStats {
+    records_in: Family<StageLabels, Counter>,
+    records_out: Family<StageLabels, Counter>,
+    changed: Family<StageLabels, Counter>,
+    dropped: Family<DropLabels, Counter>,
+    verdicts: Family<StageLabels, Counter>,
+    ledger: Ledger,
+}
+
+impl PipelineStats {
+    /// Registers the counters.
+    pub fn new(metrics: &Metrics, ledger: &Ledger) -> Self {
+        Self {
+            records_in: metrics.register(
+                "weir_plugin_records_in",
+                "Samples and lines that came to a plugin, whether it was called or its kept verdict served",
+                Family::default(),
+            ),
+            records_out: metrics.register(
+                "weir_plugin_records_out",
+                "Samples and lines that went on behind a plugin",
+                Family::default(),
+            ),
+            changed: metrics.register(
+                "weir_plugin_records_changed",
+                "Samples and lines (and, for kept verdicts, series) that a plugin's answer changed",
+                Family::default(),
+            ),
+            dropped: metrics.register(
+                "weir_plugin_records_dropped",
+                "Samples and lines that ended at a plugin, by reason",
+                Family::default(),
+            ),
+            verdicts: metrics.register(
+                "weir_plugin_verdicts",
+                "Label sets on which a plugin was asked for a verdict",
+                Family::default(),
+            ),
+            ledger: ledger.clone(),
+        }
+    }
+
+    pub(crate) fn stage(&self, plugin: &str, pipeline: &str, signal: Signal) -> StageStats {
+        let labels = StageLabels { plugin: plugin.to_owned(), pipeline: pipeline.to_owned() };
+        StageStats {
+            records_in: self.records_in.get_or_create(&labels).clone(),
+            records_out: self.records_out.get_or_create(&labels).clone(),
+            changed: self.changed.get_or_create(&labels).clone(),
+            verdicts: self.verdicts.get_or_create(&labels).clone(),
+            dropped: self.dropped.clone(),
+            account: self.ledger.account(format!("plugin.{plugin}"), signal),
+            labels,
+        }
+    }
+
+    pub(crate) fn account(&self, pipeline: &str, signal: Signal) -> Account {
+        self.ledger.account(format!("pipeline.{pipeline}"), signal)
+    }
+}
+
+/// Counters of one plugin in one pipeline; counted by batch.
+#[derive(Clone, Debug)]
+pub(crate) struct StageStats {
+    pub(crate) records_in: Counter,
+    pub(crate) records_out: Counter,
+    pub(crate) changed: Counter,
+    pub(crate) verdicts: Counter,
+    dropped: Family<DropLabels, Counter>,
+    account: Account,
+    labels: StageLabels,
+}
+
+impl StageStats {
+    /// Counts records that came in.
+    pub(crate) fn came_in(&self, records: u64) {
+        self.records_in.inc_by(records);
+    }
+
+    /// Counts records that went on.
+    pub(crate) fn went_on(&self, records: u64) {
+        self.records_out.inc_by(records);
+    }
+
+    /// Counts records that ended here.
+    pub(crate) fn ended(&self, records: u64, reason: &'static str) {
+        if records > 0 {
+            let StageLabels { plugin, pipeline } = self.labels.clone();
+            self.dropped.get_or_create(&DropLabels { plugin, pipeline, reason }).inc_by(records);
+            self.account.dropped(reason, records);
+        }
+    }
+}

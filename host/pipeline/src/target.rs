@@ -1,0 +1,366 @@
+//! One target in one pipeline: verdicts at a series' birth, sample plugins on each page, staleness behind them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use weir_model::{LabelStore, Labels, Page, PageSink, Slot};
+
+use crate::chain::Chain;
+use crate::edit::SetKind;
+use crate::metrics::MetricsPipeline;
+use crate::outputs::Outputs;
+use crate::samples::{Row, SampleStages};
+use crate::verdict::{Candidate, Fate, Workspace, decide};
+
+/// Where a slot's samples go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// No such slot.
+    Free,
+    /// To this output; in a pipeline with sample plugins, to whatever output the last page led to.
+    Output(Slot),
+    /// In a pipeline with sample plugins: alive, not written yet.
+    Unwritten,
+    /// Nowhere: the stage of this number dropped the series.
+    Dropped(u16),
+    /// Nowhere on this page; asked again on the next.
+    Undecided,
+}
+
+/// A series without a verdict that may be kept.
+struct Pending {
+    labels: weir_model::LabelSet,
+    /// The stage and the reason that this page's samples are counted under, where they end here.
+    counted: Option<(Option<u16>, &'static str)>,
+}
+
+/// See the [module](self).
+pub(crate) struct TargetPipeline {
+    pipeline: Arc<MetricsPipeline>,
+    /// What this target's pages pass through until [`pin`](Self::pin) finds another.
+    chain: Arc<Chain>,
+    sink_generation: u64,
+    /// The chain or the sinks changed: slots start over with the next page.
+    restart: bool,
+    target: u64,
+    interval: Duration,
+    sink: Box<dyn PageSink>,
+    /// A sink of before a reload with its outputs, until the next page tells which of them go on.
+    former: Option<(Outputs, Box<dyn PageSink>)>,
+    outputs: Arc<Mutex<Outputs>>,
+    routes: Vec<Route>,
+    pending: BTreeMap<Slot, Pending>,
+    /// Labels behind the label-deciding stages; kept only where sample plugins read them on each page.
+    inputs: LabelStore,
+    samples: SampleStages,
+    last_time: i64,
+}
+
+impl TargetPipeline {
+    pub(crate) fn new(pipeline: Arc<MetricsPipeline>, target: u64, interval: Duration) -> Self {
+        let chain = pipeline.chain.load();
+        let (sink_generation, sink) = pipeline.open_sink(target);
+        let outputs = pipeline.new_outputs();
+        Self {
+            chain,
+            sink_generation,
+            restart: false,
+            target,
+            interval,
+            sink,
+            former: None,
+            outputs,
+            routes: vec![],
+            pending: BTreeMap::new(),
+            inputs: LabelStore::default(),
+            samples: SampleStages::default(),
+            last_time: 0,
+            pipeline,
+        }
+    }
+
+    /// Settles what the next page passes through. The number changes when slots start over.
+    pub(crate) fn pin(&mut self) -> u64 {
+        let chain = self.pipeline.chain.load();
+        if chain.generation != self.chain.generation {
+            self.chain = chain;
+        }
+        let generation = self.pipeline.sink_generation();
+        if generation != self.sink_generation {
+            let (generation, sink) = self.pipeline.open_sink(self.target);
+            self.sink_generation = generation;
+            let old_sink = std::mem::replace(&mut self.sink, sink);
+            let fresh = self.pipeline.empty_outputs();
+            let old_outputs = std::mem::replace(&mut *lock(&self.outputs), fresh);
+            // A second reload before a page came: the older sink's outputs have no page to be compared with; the newer
+            // table holds nothing yet, so the older one stays.
+            self.former.get_or_insert((old_outputs, old_sink));
+        }
+        self.chain.generation.wrapping_add(self.sink_generation << 32)
+    }
+
+    /// Slots start over with the next page.
+    pub(crate) fn restart(&mut self) {
+        self.restart = true;
+    }
+
+    pub(crate) fn is_slow(&self) -> bool {
+        self.chain.is_slow()
+    }
+
+    pub(crate) fn accept(&mut self, page: &Page<'_>, work: &mut Workspace, scratch: &mut Vec<u8>) {
+        let chain = self.chain.clone();
+        let shared = self.outputs.clone();
+        let outputs = &mut *lock(&shared);
+        if std::mem::take(&mut self.restart) {
+            outputs.release_all();
+            self.routes.clear();
+            self.pending.clear();
+            self.inputs.clear();
+        }
+        self.bury(page.deaths, outputs);
+        self.decide_births(&chain, page, outputs, work, scratch);
+        self.pipeline.account.read.inc_by(page.samples.len() as u64);
+        if chain.samples_from() < chain.stages.len() {
+            self.write_through_samples(&chain, page, outputs, work, scratch);
+        } else {
+            self.write_directly(&chain, page, outputs);
+        }
+        let mut markers = outputs.finish_page(page.time, self.sink.as_mut());
+        if let Some((mut old, mut sink)) = self.former.take() {
+            markers += old.end_all(page.time, sink.as_mut(), |hash| outputs.writes(hash));
+        }
+        self.pipeline.account.generated.inc_by(markers as u64);
+        self.last_time = page.time;
+    }
+
+    /// The target is gone. Unless another target writes them by then, its outputs end after two intervals and a tenth, as
+    /// Prometheus waits (`scrape.go`, `endOfRunStaleness`); at a shutdown (`removed` false) they do not end.
+    pub(crate) fn close(self, removed: bool) {
+        if !removed || self.last_time == 0 {
+            return;
+        }
+        let Self { pipeline, outputs, mut sink, interval, last_time, .. } = self;
+        pipeline.clone().later(interval.mul_f64(2.1), move || {
+            let time = last_time + interval.as_millis() as i64;
+            let others = pipeline.other_outputs(&outputs);
+            let written = |hash| others.iter().any(|o| lock(o).writes(hash));
+            let markers = lock(&outputs).end_all(time, sink.as_mut(), written);
+            pipeline.account.generated.inc_by(markers as u64);
+        });
+    }
+
+    fn bury(&mut self, deaths: &[Slot], outputs: &mut Outputs) {
+        for &slot in deaths {
+            self.leave(slot, Route::Free, outputs);
+            self.pending.remove(&slot);
+            self.inputs.remove(slot);
+        }
+    }
+
+    fn decide_births(
+        &mut self,
+        chain: &Chain,
+        page: &Page<'_>,
+        outputs: &mut Outputs,
+        work: &mut Workspace,
+        scratch: &mut Vec<u8>,
+    ) {
+        let again = std::mem::take(&mut self.pending).into_iter().map(|(slot, p)| (slot, p.labels));
+        let born = page.births.iter().map(|(slot, labels)| (slot, labels.to_owned()));
+        let mut candidates: Vec<Candidate> = again.chain(born).map(|(s, l)| Candidate::new(s, l)).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        let inputs: Vec<_> = candidates.iter().map(|c| c.labels.clone()).collect();
+        decide(&chain.stages[..chain.series_until()], 0, SetKind::Series, &mut candidates, work);
+        let reads_labels = chain.samples_from() < chain.stages.len();
+        for (candidate, input) in candidates.into_iter().zip(inputs) {
+            self.place(&candidate, input, reads_labels, outputs);
+        }
+        if reads_labels {
+            self.inputs.settle(scratch);
+        }
+    }
+
+    /// Gives a decided series its route.
+    fn place(&mut self, decided: &Candidate, input: weir_model::LabelSet, reads_labels: bool, outputs: &mut Outputs) {
+        let slot = decided.key;
+        let labels = decided.labels.as_labels();
+        let mut counted = None;
+        let route = match decided.fate {
+            Fate::Live if reads_labels => {
+                self.inputs.insert(slot, labels);
+                self.samples.set_hash(slot, outputs.hash(labels));
+                match self.route(slot) {
+                    kept @ Route::Output(_) => kept,
+                    _ => Route::Unwritten,
+                }
+            }
+            Fate::Live => {
+                if let Ok(output) = outputs.claim(slot, outputs.hash(labels), labels) {
+                    Route::Output(output)
+                } else {
+                    counted = Some((None, "duplicate"));
+                    Route::Undecided
+                }
+            }
+            Fate::Dropped { stage } => Route::Dropped(stage),
+            Fate::Failed { stage, reason, stop } => {
+                counted = Some((Some(stage), if stop { "stopped" } else { reason }));
+                Route::Undecided
+            }
+        };
+        if !decided.keep || counted.is_some() {
+            self.pending.insert(slot, Pending { labels: input, counted });
+        }
+        self.leave(slot, route, outputs);
+    }
+
+    /// Changes a slot's route; the output it leaves is released.
+    fn leave(&mut self, slot: Slot, to: Route, outputs: &mut Outputs) {
+        let index = slot as usize;
+        if self.routes.len() <= index {
+            self.routes.resize(index + 1, Route::Free);
+        }
+        let from = std::mem::replace(&mut self.routes[index], to);
+        if let Route::Output(output) = from
+            && from != to
+        {
+            outputs.release(output);
+        }
+    }
+
+    fn route(&self, slot: Slot) -> Route {
+        self.routes.get(slot as usize).copied().unwrap_or(Route::Free)
+    }
+
+    /// The common way: every plugin decides by labels, so a sample is a look-up of its output.
+    fn write_directly(&mut self, chain: &Chain, page: &Page<'_>, outputs: &mut Outputs) {
+        let mut tally = Tally::new(chain.stages.len());
+        for sample in page.samples {
+            match self.route(sample.slot) {
+                Route::Output(output) => outputs.write(output, sample),
+                Route::Dropped(stage) => tally.dropped(stage),
+                Route::Undecided => tally.undecided(self.pending.get(&sample.slot)),
+                Route::Free | Route::Unwritten => tally.unknown += 1,
+            }
+        }
+        tally.count(chain, page.samples.len() as u64, &self.pipeline);
+    }
+
+    fn write_through_samples(
+        &mut self,
+        chain: &Chain,
+        page: &Page<'_>,
+        outputs: &mut Outputs,
+        work: &mut Workspace,
+        scratch: &mut Vec<u8>,
+    ) {
+        let mut tally = Tally::new(chain.stages.len());
+        let mut rows = std::mem::take(&mut self.samples.rows);
+        rows.clear();
+        for sample in page.samples {
+            match self.route(sample.slot) {
+                Route::Output(_) | Route::Unwritten => rows.push(Row::new(*sample)),
+                Route::Dropped(stage) => tally.dropped(stage),
+                Route::Undecided => tally.undecided(self.pending.get(&sample.slot)),
+                Route::Free => tally.unknown += 1,
+            }
+        }
+        tally.count(chain, page.samples.len() as u64, &self.pipeline);
+        let inputs = self.inputs.unpack(scratch);
+        let written = self.samples.run(chain, &mut rows, |slot| inputs.get(slot), work);
+        let mut duplicates = 0;
+        for (i, row) in rows.iter().enumerate().filter(|(_, r)| r.alive) {
+            let slot = row.sample.slot;
+            let (hash, edited): (u64, Option<Labels<'_>>) = match written.get(i) {
+                Some(labels) => (outputs.hash(labels), Some(labels)),
+                None => (self.samples.hash(slot), None),
+            };
+            let now = self.routes.get(slot as usize).copied().unwrap_or(Route::Free);
+            let output = match now {
+                Route::Output(o) if outputs.hash_of(o) == Some(hash) => o,
+                _ => {
+                    let labels = edited.unwrap_or_else(|| inputs.get(slot));
+                    let Ok(output) = outputs.claim(slot, hash, labels) else {
+                        duplicates += 1;
+                        continue;
+                    };
+                    if let Route::Output(old) = now {
+                        outputs.release(old);
+                    }
+                    if let Some(route) = self.routes.get_mut(slot as usize) {
+                        *route = Route::Output(output);
+                    }
+                    output
+                }
+            };
+            outputs.write(output, &row.sample);
+        }
+        self.pipeline.account.dropped("duplicate", duplicates);
+        self.samples.recycle(written);
+        self.samples.rows = rows;
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A table left by a panic is at worst short of a page.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What became of a page's samples at the label-deciding stages.
+struct Tally {
+    dropped: Vec<u64>,
+    failed: Vec<(u16, &'static str, u64)>,
+    duplicates: u64,
+    unknown: u64,
+}
+
+impl Tally {
+    fn new(stages: usize) -> Self {
+        Self { dropped: vec![0; stages], failed: vec![], duplicates: 0, unknown: 0 }
+    }
+
+    #[inline]
+    fn dropped(&mut self, stage: u16) {
+        if let Some(count) = self.dropped.get_mut(stage as usize) {
+            *count += 1;
+        }
+    }
+
+    fn undecided(&mut self, pending: Option<&Pending>) {
+        match pending.and_then(|p| p.counted) {
+            Some((Some(stage), reason)) => match self.failed.iter_mut().find(|(s, r, _)| *s == stage && *r == reason) {
+                Some((_, _, count)) => *count += 1,
+                None => self.failed.push((stage, reason, 1)),
+            },
+            Some((None, _)) => self.duplicates += 1,
+            None => self.unknown += 1,
+        }
+    }
+
+    fn count(&self, chain: &Chain, samples: u64, pipeline: &MetricsPipeline) {
+        let mut left = samples;
+        for (i, stage) in chain.stages[..chain.series_until()].iter().enumerate() {
+            let wants = stage.guest.wants();
+            if wants.series.is_none() {
+                continue;
+            }
+            let dropped = self.dropped.get(i).copied().unwrap_or(0);
+            let failed: u64 = self.failed.iter().filter(|f| f.0 as usize == i).map(|f| f.2).sum();
+            // a plugin that looks at samples as well counts them once, there
+            let incoming = if wants.samples.is_some() { dropped + failed } else { left };
+            stage.stats.came_in(incoming);
+            stage.stats.went_on(incoming - (dropped + failed).min(incoming));
+            stage.stats.ended(dropped, "verdict");
+            for (_, reason, count) in self.failed.iter().filter(|f| f.0 as usize == i) {
+                stage.stats.ended(*count, reason);
+            }
+            left = left.saturating_sub(dropped + failed);
+        }
+        pipeline.account.dropped("duplicate", self.duplicates);
+        pipeline.account.dropped("unknown_slot", self.unknown);
+    }
+}
