@@ -1,0 +1,1 @@
+//! weir against real programs: Debian's Prometheus, node exporter and VictoriaMetrics.

@@ -1,0 +1,3 @@
+//! The rules of the house, held by tests.
+
+mod dependencies;

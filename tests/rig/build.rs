@@ -1,0 +1,61 @@
+//! What the tests run: the weir program and plugins, built by cargo when first asked for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// The weir program, of the profile that the tests have; `WEIR_BIN` names another.
+pub fn weir() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(path) = std::env::var_os("WEIR_BIN") {
+            return path.into();
+        }
+        let mut cargo = cargo();
+        cargo.args(["build", "-p", "weir", "--bin", "weir"]);
+        let profile = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            cargo.arg("--release");
+            "release"
+        };
+        run(&mut cargo);
+        target().join(profile).join("weir")
+    })
+}
+
+/// A shipped plugin's component.
+pub fn shipped(plugin: &str) -> PathBuf {
+    component(&root(), &format!("weir-plugin-{plugin}"))
+}
+
+/// A component from a package of the workspace at `workspace`, as its author would build it.
+pub fn component(workspace: &Path, package: &str) -> PathBuf {
+    let target = target().join("components");
+    run(cargo()
+        .current_dir(workspace)
+        .args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "-p", package])
+        .arg("--target-dir")
+        .arg(&target));
+    target.join("wasm32-wasip2/plugin").join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("cargo starts");
+    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,109 @@
+//! A weir process.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::build;
+use crate::http;
+use crate::metrics::Page;
+use crate::process::Program;
+use crate::wait::eventually;
+
+/// A running weir with a folder of its own.
+#[derive(Debug)]
+pub struct Weir {
+    program: Program,
+    dir: PathBuf,
+    admin: String,
+    starts: usize,
+    _own: Option<TempDir>,
+}
+
+impl Weir {
+    /// Starts weir in a new folder; see [`start_in`](Self::start_in).
+    pub async fn start(config: &str) -> Self {
+        let own = TempDir::new().unwrap();
+        let mut weir = Self::start_in(own.path(), config).await;
+        weir._own = Some(own);
+        weir
+    }
+
+    /// Starts weir with this configuration written to `dir`, and waits until its admin server answers. Put before it:
+    /// a `data_dir` in the folder, an admin address with port 0, logs as JSON.
+    pub async fn start_in(dir: &Path, config: &str) -> Self {
+        Self::write_config(dir, config);
+        let mut weir =
+            Self { program: spawn(dir, 0), dir: dir.to_owned(), admin: String::new(), starts: 0, _own: None };
+        weir.wait_for_admin().await;
+        weir
+    }
+
+    /// Writes the configuration that the next start or reload reads.
+    pub fn write_config(dir: &Path, config: &str) {
+        let data = dir.join("data");
+        let head = format!(
+            "data_dir = {data:?}\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n",
+            // keys of the top level must stand before the first table
+            config.lines().take_while(|l| !l.trim_start().starts_with('[')).collect::<Vec<_>>().join("\n"),
+        );
+        let rest = config.lines().skip_while(|l| !l.trim_start().starts_with('[')).collect::<Vec<_>>().join("\n");
+        std::fs::write(dir.join("weir.toml"), format!("{head}\n{rest}\n")).unwrap();
+    }
+
+    /// The folder with `weir.toml` and `data`.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The process.
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// Starts it again, after it has ended, in the same folder.
+    pub async fn restart(&mut self) {
+        self.starts += 1;
+        self.program = spawn(&self.dir, self.starts);
+        self.wait_for_admin().await;
+    }
+
+    /// Its metrics.
+    pub async fn metrics(&self) -> Page {
+        Page::read(&self.try_metrics().await.unwrap())
+    }
+
+    async fn try_metrics(&self) -> Result<String, String> {
+        let (status, text) = http::get(&self.url("/metrics")).await?;
+        if status == 200 { Ok(text) } else { Err(format!("{status}: {text}")) }
+    }
+
+    /// A URL of its admin server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
+    /// `POST /-/reload`: status and text.
+    pub async fn reload(&self) -> (u16, String) {
+        http::post(&self.url("/-/reload"), "", "").await.unwrap()
+    }
+
+    async fn wait_for_admin(&mut self) {
+        let admin = eventually("weir's admin server", async || {
+            self.program.assert_runs();
+            let output = self.program.output();
+            let line = output.lines().find(|l| l.contains("admin server listens")).ok_or("no address")?;
+            let json: serde_json::Value = serde_json::from_str(line).map_err(|_| "half a line")?;
+            json["address"].as_str().map(str::to_owned).ok_or("no address in the line")
+        })
+        .await;
+        self.admin = admin;
+    }
+}
+
+fn spawn(dir: &Path, start: usize) -> Program {
+    let mut command = Command::new(build::weir());
+    command.arg("run").arg("--config").arg(dir.join("weir.toml"));
+    Program::start("weir", &mut command, &dir.join(format!("weir-{start}.log")))
+}
