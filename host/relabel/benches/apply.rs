@@ -1,0 +1,5 @@
+//! What the usual rules cost per label set.
+
+fn main() {
+    divan::main();
+}
