@@ -107,7 +107,9 @@ impl fmt::Display for Action {
 
 /// A word that names no action. Fatal for the configuration that holds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a relabel action; there are replace, lowercase, uppercase, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop and labelkeep")]
+#[error(
+    "`{0}` is not a relabel action; there are replace, lowercase, uppercase, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop and labelkeep"
+)]
 pub struct UnknownAction(pub String);
 
 impl FromStr for Action {
