@@ -18,7 +18,7 @@ pub use run::{Running, start};
 
 /// How often files are read again although nothing was heard of them, where the settings do not say otherwise: network
 /// file systems and bind mounts give no notice. It is Prometheus' default.
-pub const DEFAULT_REFRESH: Duration = Duration::from_secs(5 * 60);
+pub const DEFAULT_REFRESH: Duration = Duration::from_mins(5);
 
 /// One source of targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
