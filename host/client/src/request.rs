@@ -209,6 +209,12 @@ impl Response {
         String::from_utf8_lossy(&text).trim().to_string()
     }
 
+    /// Moves the deadline to now.
+    #[cfg(test)]
+    pub(crate) fn expire(&mut self) {
+        self.deadline = Instant::now();
+    }
+
     async fn discard(mut self) {
         let mut seen = 0;
         while seen < REDIRECT_BODY_BYTES
