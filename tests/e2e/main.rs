@@ -1,1 +1,4 @@
 //! weir against real programs: Debian's Prometheus, node exporter and VictoriaMetrics.
+
+mod backends;
+mod reference;

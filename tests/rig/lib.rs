@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod node_exporter;
 pub mod process;
 pub mod prometheus;
+pub mod target;
 pub mod victoria;
 pub mod wait;
 pub mod weir;
