@@ -62,7 +62,8 @@ async fn a_backend_that_was_away_gets_every_sample_in_order() {
     until("samples while one backend is away", async || target.served() >= away + 8).await;
     let last = target.served() as f64;
     eventually("the other backend is not held up", async || has(&victoria.base(), last).await).await;
-    let queued = weir.metrics().await.sum("weir_records_held", &[("component", "remote_write.prometheus"), ("stage", "queued")]);
+    let queued =
+        weir.metrics().await.sum("weir_records_held", &[("component", "remote_write.prometheus"), ("stage", "queued")]);
     assert!(queued > 0.0, "what cannot be delivered is queued");
 
     prometheus.restart().await;

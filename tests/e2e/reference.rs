@@ -65,7 +65,11 @@ async fn weir_and_prometheus_see_the_same_node_exporter() {
     })
     .await;
 
-    for promql in ["up{job=\"node\"}", "scrape_samples_scraped{job=\"node\"}", "scrape_samples_post_metric_relabeling{job=\"node\"}"] {
+    for promql in [
+        "up{job=\"node\"}",
+        "scrape_samples_scraped{job=\"node\"}",
+        "scrape_samples_post_metric_relabeling{job=\"node\"}",
+    ] {
         eventually("the same report of the scrape", async || {
             let (ours, theirs) = (value(&ours, promql).await?, value(&theirs, promql).await?);
             if ours == theirs { Ok(()) } else { Err(format!("{promql}: {ours} here, {theirs} there")) }

@@ -45,6 +45,39 @@ pub fn component(workspace: &Path, package: &str) -> PathBuf {
     target.join("wasm32-wasip2/plugin").join(format!("{}.wasm", package.replace('-', "_")))
 }
 
+/// The plugin that marks what it sees with its version, in a file called `mark.wasm` in `dir`. Written as an operator would
+/// replace it: beside, then renamed.
+pub fn put_mark(dir: &Path, version: &str) {
+    let target = target().join("components").join(version);
+    let mut cargo = cargo();
+    cargo.args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "-p", "weir-guest-mark", "--target-dir"]);
+    cargo.arg(&target);
+    if version == "two" {
+        cargo.args(["--features", "two"]);
+    }
+    run(&mut cargo);
+    put(&target.join("wasm32-wasip2/plugin/weir_guest_mark.wasm"), dir, "mark");
+}
+
+/// A hostile guest of `host/plugin/tests/guests`.
+pub fn hostile(guest: &str) -> PathBuf {
+    let package = root().join("host/plugin/tests/guests");
+    let target = target().join("guests");
+    run(cargo()
+        .current_dir(&package)
+        .args(["build", "--release", "--target", "wasm32-wasip2", "--example", guest, "--target-dir"])
+        .arg(&target));
+    target.join("wasm32-wasip2/release/examples").join(format!("{guest}.wasm"))
+}
+
+/// Copies a component to `dir/NAME.wasm`, whole at once.
+pub fn put(component: &Path, dir: &Path, name: &str) {
+    std::fs::create_dir_all(dir).unwrap();
+    let beside = dir.join(format!(".{name}.tmp"));
+    std::fs::copy(component, &beside).unwrap();
+    std::fs::rename(beside, dir.join(format!("{name}.wasm"))).unwrap();
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

@@ -8,6 +8,7 @@
 
 pub mod build;
 pub mod http;
+pub mod lines;
 pub mod metrics;
 pub mod node_exporter;
 pub mod process;

@@ -1,0 +1,119 @@
+//! Log files to a Loki push receiver.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use weir_receive::{Preview, Recorder};
+use weir_rig::lines::{Writer, arrivals, missing};
+use weir_rig::{Weir, eventually};
+
+fn config(logs: &Path, loki_url: &str) -> String {
+    format!(
+        r#"
+        [[file_logs]]
+        name = "app"
+        paths = ["{}/*.log"]
+        labels = {{ job = "app" }}
+
+        [[loki]]
+        name = "preview"
+        url = "{loki_url}"
+        batch_wait = "200ms"
+        "#,
+        logs.display()
+    )
+}
+
+fn all_lines(recorder: &Recorder) -> Vec<String> {
+    recorder.streams().iter().flat_map(|stream| recorder.lines(stream)).collect()
+}
+
+/// Waits until nothing is missing.
+async fn complete(recorder: &Recorder, writers: &[Writer]) {
+    eventually("every line", async || {
+        let lines = all_lines(recorder);
+        for writer in writers {
+            let missing = missing(&arrivals(lines.iter().map(String::as_str), writer.name()), writer.written());
+            if !missing.is_empty() {
+                let first: Vec<_> = missing.iter().take(5).collect();
+                return Err(format!("{} of {} from {}: {first:?}", missing.len(), writer.written(), writer.name()));
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
+    let dir = TempDir::new().unwrap();
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let logs = dir.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let mut writers =
+        vec![Writer::new(&logs, "rotated"), Writer::new(&logs, "truncated"), Writer::new(&logs, "growing")];
+    writers[2].write(5000); // a backlog
+    let mut weir = Weir::start(&config(&logs, &preview.loki_url())).await;
+    for round in 0..6 {
+        for writer in &mut writers {
+            writer.write(500);
+        }
+        writers[0].rotate();
+        let (halved, whole) = writers.split_last_mut().unwrap();
+        halved.write_halves(async || complete(&recorder, whole).await).await;
+        if round % 2 == 1 {
+            // whatever is not read at that moment is lost with every reader: truncate when all of it has been
+            complete(&recorder, &writers).await;
+            writers[1].truncate();
+        }
+    }
+    complete(&recorder, &writers).await;
+    assert_eq!(weir.program().terminate().await, Some(0));
+    let lines = all_lines(&recorder);
+    for writer in &writers {
+        let counts = arrivals(lines.iter().map(String::as_str), writer.name());
+        assert_eq!(counts.len() as u64, writer.written());
+        assert!(counts.values().all(|n| *n == 1), "{} has lines that came twice", writer.name());
+    }
+    for stream in recorder.streams() {
+        let times: Vec<_> =
+            recorder.entries(&stream).iter().map(|e| e.timestamp.map(|t| (t.seconds, t.nanos))).collect();
+        assert!(times.windows(2).all(|w| w[0] < w[1]), "times go up in {stream}");
+        assert!(stream.contains("filename="), "{stream}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_weir_is_killed() {
+    let dir = TempDir::new().unwrap();
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let logs = dir.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let mut writers = vec![Writer::new(&logs, "a"), Writer::new(&logs, "b"), Writer::new(&logs, "c")];
+    let mut weir = Weir::start_in(dir.path(), &config(&logs, &preview.loki_url())).await;
+    for round in 0..5u64 {
+        for _ in 0..20 {
+            for writer in &mut writers {
+                writer.write(100);
+            }
+            tokio::task::yield_now().await;
+        }
+        // somewhere in the middle of it: as soon as some of this round has arrived
+        let before = round * 6000;
+        recorder.wait_until(|r| r.line_count() as u64 > before).await;
+        weir.program().kill().await;
+        for writer in &mut writers {
+            writer.write(50);
+            if round % 2 == 0 {
+                writer.rotate();
+            }
+            writer.write(50);
+        }
+        weir.restart().await;
+    }
+    complete(&recorder, &writers).await;
+    assert_eq!(weir.program().terminate().await, Some(0));
+}
