@@ -115,7 +115,7 @@ fn log(section: Option<Section<'_>>, check: &mut Check<'_>) -> Log {
 
 fn global(section: Option<Section<'_>>, check: &mut Check<'_>) -> Global {
     // Prometheus' defaults
-    let interval = Duration::from_secs(60);
+    let interval = Duration::from_mins(1);
     let timeout = Duration::from_secs(10);
     let mut global = Global {
         scrape_interval: interval,

@@ -64,7 +64,7 @@ pub(crate) fn read(top: &mut Section<'_>, names: &Names, check: &mut Check<'_>) 
         let tables = top.named("pipelines", check);
         tables.into_iter().filter_map(|table| plan(table, names, &sources, &sinks, check)).collect()
     } else {
-        defaults(&sources, &sinks, check)
+        defaults(top, &sources, &sinks, check)
     };
     // what a wrong pattern leaves out is not worth a message of its own
     if explicit && check.errors() == errors {
@@ -75,43 +75,28 @@ pub(crate) fn read(top: &mut Section<'_>, names: &Names, check: &mut Check<'_>) 
 }
 
 /// Every source of a signal, through every plugin, to every sink of it.
-fn defaults(sources: &[End], sinks: &[End], check: &mut Check<'_>) -> Vec<PipelinePlan> {
+fn defaults(top: &Section<'_>, sources: &[End], sinks: &[End], check: &mut Check<'_>) -> Vec<PipelinePlan> {
     let mut plans = Vec::new();
-    for (signal, name, kind) in [(Signal::Metrics, "metrics", "remote_write"), (Signal::Logs, "logs", "loki")] {
-        let of_signal = |ends: &[End]| -> Vec<String> {
-            ends.iter().filter(|end| end.signal == signal).map(|end| end.name.clone()).collect()
-        };
-        let (sources, sinks) = match (of_signal(sources), of_signal(sinks)) {
-            (from, to) if !from.is_empty() && !to.is_empty() => (from, to),
-            (from, to) => {
-                unmatched(signal, kind, from.is_empty(), to.is_empty(), sources, sinks, check);
-                continue;
+    for (signal, name, sink_key) in [(Signal::Metrics, "metrics", "remote_write"), (Signal::Logs, "logs", "loki")] {
+        let sources: Vec<_> = sources.iter().filter(|end| end.signal == signal).collect();
+        let sinks: Vec<_> = sinks.iter().filter(|end| end.signal == signal).collect();
+        if sources.is_empty() {
+            for sink in &sinks {
+                check.warn(sink.place, format!("`{}` receives nothing: it has no source", sink.name), "", "");
             }
-        };
-        plans.push(PipelinePlan { name: name.to_owned(), signal, sources, process: Process::All, sinks });
+        } else if !sinks.is_empty() {
+            let names = |ends: Vec<&End>| ends.into_iter().map(|end| end.name.clone()).collect();
+            let (sources, sinks) = (names(sources), names(sinks));
+            plans.push(PipelinePlan { name: name.to_owned(), signal, sources, process: Process::All, sinks });
+        } else if !top.has(sink_key) {
+            // with the key there, what is wrong with the sinks was reported
+            for source in sources {
+                let help = format!("add [[{sink_key}]], or remove the source");
+                check.error(source.place, format!("`{}` has no sink to go to", source.name), "", help);
+            }
+        }
     }
     plans
-}
-
-fn unmatched(
-    signal: Signal,
-    kind: &str,
-    no_source: bool,
-    no_sink: bool,
-    sources: &[End],
-    sinks: &[End],
-    check: &mut Check<'_>,
-) {
-    if no_sink {
-        for source in sources.iter().filter(|end| end.signal == signal) {
-            let help = format!("add [[{kind}]], or remove the source");
-            check.error(source.place, format!("`{}` has no sink to go to", source.name), "", help);
-        }
-    } else if no_source {
-        for sink in sinks.iter().filter(|end| end.signal == signal) {
-            check.warn(sink.place, format!("`{}` receives nothing: it has no source", sink.name), "", "");
-        }
-    }
 }
 
 /// Reads one table of `[pipelines]`.
@@ -278,7 +263,7 @@ fn warn_of_blocking(plans: &[PipelinePlan], names: &Names, sources: &[End], chec
             let others: Vec<_> =
                 sinks.iter().filter(|sink| *sink != blocking).map(|sink| format!("`{sink}`")).collect();
             let message = format!(
-                "while the queue of `{blocking}` is full, `{}` waits, and {} get nothing of it either",
+                "while the queue of `{blocking}` is full, `{}` waits, for {} too",
                 source.name,
                 others.join(", ")
             );

@@ -28,13 +28,11 @@ impl<'t> Section<'t> {
 
     /// Opens a node as a table, or reports that it is none.
     pub(crate) fn open(node: &'t Node, title: impl Into<String>, check: &mut Check<'_>) -> Option<Self> {
-        match &node.value {
-            Value::Table(table) => Some(Self::new(table, title, node.place)),
-            _ => {
-                wrong_type(node, "a table", check);
-                None
-            }
+        if let Value::Table(table) = &node.value {
+            return Some(Self::new(table, title, node.place));
         }
+        wrong_type(node, "a table", check);
+        None
     }
 
     /// Names keys that are known and not supported yet, for a better message than "unknown".
@@ -57,6 +55,11 @@ impl<'t> Section<'t> {
     /// Where a key's value stands, or the table when there is none.
     pub(crate) fn value_place(&self, key: &str) -> Place {
         self.table.0.get(key).map_or(self.place, |entry| entry.node.place)
+    }
+
+    /// Whether a key stands here, whatever its value.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.0.contains_key(key)
     }
 
     /// Whether a key stands here that is known and not supported yet.
@@ -169,6 +172,10 @@ impl<'t> Section<'t> {
 pub(crate) fn wrong_type(node: &Node, expected: &str, check: &mut Check<'_>) {
     if !matches!(node.value, Value::Broken) {
         let label = format!("this is {}", node.value.kind());
-        check.error(node.place, format!("expected {expected}, found {}", node.value.kind()), &label, "");
+        let help = match &node.value {
+            Value::String { .. } if expected == "an array" => "put it into brackets: [\"…\"]",
+            _ => "",
+        };
+        check.error(node.place, format!("expected {expected}, found {}", node.value.kind()), &label, help);
     }
 }

@@ -1,6 +1,6 @@
 //! The document as written: values with their places, merged from several files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -64,12 +64,15 @@ pub(crate) struct Entry {
 /// file that does not parse would only be guessed.
 pub(crate) fn parse(file: usize, check: &mut Check<'_>) -> Option<Table> {
     let text = check.sources.get(file)?.text.clone();
-    let (document, errors) = DeTable::parse_recoverable(&text);
-    let mut last = None;
+    let (document, mut errors) = DeTable::parse_recoverable(&text);
+    // an open string swallows the brackets behind it: it comes first, for it is the cause
+    errors.sort_by_key(|error| !error.message().contains("string"));
+    let mut lines = BTreeSet::new();
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        // what follows at the same place is the parser finding its way again
-        if last.replace(span.start) == Some(span.start) {
+        // what follows in the same line is the parser finding its way again
+        let line = text.get(..span.start).map_or(usize::MAX, |before| before.matches('\n').count());
+        if !lines.insert(line) {
             continue;
         }
         let place = Place { file, start: span.start, end: span.end };

@@ -79,6 +79,47 @@ fn good_documents_become_settings() {
     }
 }
 
+/// The examples and the bench configurations, with a stand-in for every variable and every file they name.
+#[test]
+fn examples_are_right() {
+    struct Anything;
+    impl Environment for Anything {
+        fn var(&self, name: &str) -> Option<String> {
+            let value = match name {
+                "BENCH_SINK" => "http://127.0.0.1:19090",
+                "BENCH_HTTP" => "127.0.0.1:19092",
+                "BENCH_INTERVAL" => "5s",
+                "BENCH_TARGETS" => "/tmp/targets.json",
+                "BENCH_LOGS" | "BENCH_DATA" => "/tmp/bench",
+                _ => "value",
+            };
+            Some(value.to_owned())
+        }
+        fn read(&self, path: &Path) -> io::Result<String> {
+            System.read(path)
+        }
+        fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+            match folder.to_str() {
+                Some(plugins) if plugins.contains("plugins") => Ok(Vec::new()),
+                _ => System.list(folder),
+            }
+        }
+        fn plugins(&self) -> Vec<String> {
+            ["drop", "first", "level", "redact", "relabel", "rules"].map(str::to_owned).to_vec()
+        }
+    }
+    let examples = std::fs::read_dir("../../examples").unwrap().map(|entry| entry.unwrap().path().join("weir.toml"));
+    let mut documents: Vec<_> = examples.filter(|path| path.exists()).collect();
+    documents.extend(["metrics", "metrics-native", "logs"].map(|name| format!("../../tests/bench/{name}.toml").into()));
+    assert!(documents.len() >= 8, "{documents:?}");
+    for document in documents {
+        let (config, warnings) = load_with(&document, &Anything).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(!config.pipelines.is_empty());
+        let warnings: String = warnings.iter().map(ToString::to_string).collect();
+        assert!(warnings.is_empty(), "{warnings}");
+    }
+}
+
 #[test]
 fn equal_documents_are_equal_settings() {
     let load = |name: &str| load_with(Path::new(name), &Surroundings).unwrap().0;

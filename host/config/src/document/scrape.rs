@@ -160,7 +160,7 @@ fn static_config(mut section: Section<'_>, check: &mut Check<'_>) -> StaticConfi
 
 fn file_sd(mut section: Section<'_>, check: &mut Check<'_>) -> FileSd {
     let files: Vec<SdFile> = section.need("files", check).map(|at| at.value).unwrap_or_default();
-    let refresh_interval = section.or("refresh_interval", Duration::from_secs(300), check);
+    let refresh_interval = section.or("refresh_interval", Duration::from_mins(5), check);
     section.finish(check);
     FileSd { files: files.into_iter().map(|file| file.0).collect(), refresh_interval }
 }
