@@ -1,5 +1,8 @@
 //! Whole documents in `testdata`, good and bad, against snapshots of what becomes of them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +75,7 @@ fn good_documents_become_settings() {
         let (config, warnings) = load_with(&document, &Surroundings).unwrap_or_else(|errors| panic!("{errors}"));
         let mut text = format!("{config:#?}\n");
         for warning in &warnings {
-            text.push_str(&format!("\n{warning}"));
+            write!(text, "\n{warning}").unwrap();
         }
         assert!(!text.contains("hunter2"), "a secret is shown: {text}");
         snapshot(&document, &text);
@@ -90,6 +93,7 @@ fn examples_are_right() {
                 "BENCH_HTTP" => "127.0.0.1:19092",
                 "BENCH_INTERVAL" => "5s",
                 "BENCH_TARGETS" => "/tmp/targets.json",
+                url if url.ends_with("_URL") => "http://127.0.0.1:9009",
                 "BENCH_LOGS" | "BENCH_DATA" => "/tmp/bench",
                 _ => "value",
             };
