@@ -121,11 +121,13 @@ fn global(section: Option<Section<'_>>, check: &mut Check<'_>) -> Global {
         scrape_interval: interval,
         scrape_timeout: timeout,
         external_labels: LabelMap::new(),
+        extra_scrape_metrics: false,
         limits: ScrapeLimits::default(),
     };
     if let Some(mut section) = section {
         (global.scrape_interval, global.scrape_timeout) = scrape::times(&mut section, interval, timeout, check);
         global.external_labels = section.map("external_labels", check, names::own_label);
+        global.extra_scrape_metrics = section.or("extra_scrape_metrics", false, check);
         global.limits = scrape::limits(&mut section, global.limits, check);
         section
             .later(&["evaluation_interval", "query_log_file", "scrape_protocols", "keep_dropped_targets"])

@@ -117,6 +117,8 @@ pub struct Global {
     pub scrape_timeout: Duration,
     /// `external_labels`: added to everything that leaves, where a series or stream has no such label itself.
     pub external_labels: LabelMap,
+    /// `extra_scrape_metrics`: false unless given, as Prometheus.
+    pub extra_scrape_metrics: bool,
     /// Limits for the jobs that set none.
     pub limits: ScrapeLimits,
 }

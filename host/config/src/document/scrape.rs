@@ -92,6 +92,7 @@ pub(super) fn read(
         honor_labels: section.or("honor_labels", false, check),
         honor_timestamps: section.or("honor_timestamps", true, check),
         enable_compression: section.or("enable_compression", true, check),
+        extra_scrape_metrics: section.or("extra_scrape_metrics", global.extra_scrape_metrics, check),
         limits: limits(&mut section, global.limits, check),
         http: http::client(&mut section, None, check),
     };

@@ -35,6 +35,9 @@ pub struct ScrapeConfig {
     pub honor_timestamps: bool,
     /// `enable_compression`: gzip is asked for. True unless given.
     pub enable_compression: bool,
+    /// `extra_scrape_metrics`, or the one of `[global]`: `scrape_timeout_seconds`, `scrape_sample_limit` and
+    /// `scrape_body_size_bytes` are reported too.
+    pub extra_scrape_metrics: bool,
     /// The limits, with those of `[global]` filled in.
     pub limits: ScrapeLimits,
     /// How the job's targets are spoken to.
