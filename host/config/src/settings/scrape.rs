@@ -7,6 +7,7 @@ use weir_relabel::Rules;
 use super::{HttpClient, LabelMap};
 
 /// One of `[[scrape_configs]]`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of Prometheus")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScrapeConfig {
     /// `job_name`, unique.
