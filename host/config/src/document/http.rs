@@ -9,6 +9,7 @@ use crate::check::Check;
 use crate::section::Section;
 use crate::setting::{At, Setting, filled, word};
 use crate::settings::{Auth, Credential, HttpClient, Secret, TlsSettings, TlsVersion};
+use crate::source::Place;
 use crate::tree::Node;
 
 /// Headers that the protocols or other keys set.
@@ -136,7 +137,7 @@ fn credential(
     }
     let value: Option<At<Secret>> = section.get(inline, check);
     if let Some(value) = &value {
-        header_value(&value.value, value.place, check);
+        header_value(value.value.expose(), value.place, check);
     }
     let path: Option<PathBuf> = section.value(file, check);
     value.map(|at| Credential::Value(at.value)).or(path.map(Credential::File))
@@ -155,15 +156,16 @@ fn headers(section: &mut Section<'_>, check: &mut Check<'_>) -> Vec<(String, Sec
             check.error(place, format!("the header `{name}` cannot be set"), "", help);
         }
         if let Some(value) = Secret::read(node, check) {
-            header_value(&value, node.place, check);
+            header_value(value.expose(), node.place, check);
             headers.push((name.to_owned(), value));
         }
     }
     headers
 }
 
-fn header_value(value: &Secret, place: crate::source::Place, check: &mut Check<'_>) {
-    if HeaderValue::from_str(value.expose()).is_err() {
+/// Reports a text that HTTP cannot carry in a header.
+pub(super) fn header_value(value: &str, place: Place, check: &mut Check<'_>) {
+    if HeaderValue::from_str(value).is_err() {
         let help = "it holds a control character, perhaps a newline, or a character that is not ASCII";
         check.error(place, "this value cannot stand in an HTTP header", "", help);
     }

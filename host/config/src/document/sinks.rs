@@ -73,7 +73,7 @@ pub(super) fn loki(
         name,
         http: http::client(&mut section, url.as_ref().map(|url| &url.value), check),
         url: url.as_ref().map(|url| url.value.0.clone()).unwrap_or_default(),
-        tenant_id: section.value("tenant_id", check),
+        tenant_id: tenant_id(&mut section, check),
         timeout: positive(&mut section, "timeout", Duration::from_secs(10), check),
         external_labels,
         queue: queue(&mut section, WhenFull::Block, check),
@@ -82,6 +82,13 @@ pub(super) fn loki(
     };
     section.finish(check);
     url.map(|_| sink)
+}
+
+/// The tenant travels in a header.
+fn tenant_id(section: &mut Section<'_>, check: &mut Check<'_>) -> Option<String> {
+    let tenant: At<String> = section.get("tenant_id", check)?;
+    http::header_value(&tenant.value, tenant.place, check);
+    Some(tenant.value)
 }
 
 /// The sink's name, or one made of its URL that no other sink has.
