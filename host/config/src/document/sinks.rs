@@ -1,0 +1,194 @@
+//! `[[remote_write]]` and `[[loki]]`.
+
+use std::time::Duration;
+
+use super::http::{self, Url};
+use super::relabel;
+use crate::check::Check;
+use crate::names;
+use crate::section::Section;
+use crate::setting::{At, Size, word};
+use crate::settings::{Global, Loki, Queue, QueueConfig, RemoteWrite, WhenFull};
+
+/// More lanes only multiply files and fsyncs.
+const MOST_LANES: u64 = 256;
+/// A queue's segments take some room of their own; below this nothing useful would fit.
+const SMALLEST_QUEUE: u64 = 1 << 20;
+
+pub(super) fn remote_write(
+    section: Section<'_>,
+    global: &Global,
+    taken: &mut Vec<At<String>>,
+    check: &mut Check<'_>,
+) -> Option<RemoteWrite> {
+    let mut section = section.later(&[
+        "azuread",
+        "enable_http2",
+        "google_iam",
+        "metadata_config",
+        "no_proxy",
+        "oauth2",
+        "proxy_from_environment",
+        "proxy_url",
+        "round_robin_dns",
+        "send_exemplars",
+        "send_native_histograms",
+        "sigv4",
+    ]);
+    let url: Option<At<Url>> = section.need("url", check);
+    let name = name(&mut section, url.as_ref(), taken, check);
+    protobuf_message(&mut section, check);
+    let queue = queue(&mut section, WhenFull::DropOldest, check);
+    let sink = RemoteWrite {
+        name,
+        http: http::client(&mut section, url.as_ref().map(|url| &url.value), check),
+        url: url.as_ref().map(|url| url.value.0.clone()).unwrap_or_default(),
+        remote_timeout: positive(&mut section, "remote_timeout", Duration::from_secs(30), check),
+        write_relabel_configs: relabel::read(&mut section, "write_relabel_configs", check),
+        external_labels: global.external_labels.clone(),
+        queue_config: queue_config(&mut section, queue.lanes, check),
+        queue,
+    };
+    section.finish(check);
+    url.map(|_| sink)
+}
+
+pub(super) fn loki(
+    section: Section<'_>,
+    global: &Global,
+    taken: &mut Vec<At<String>>,
+    check: &mut Check<'_>,
+) -> Option<Loki> {
+    let mut section = section.later(&["backoff_config", "oauth2", "proxy_url", "structured_metadata"]);
+    let url: Option<At<Url>> = section.need("url", check);
+    let name = name(&mut section, url.as_ref(), taken, check);
+    let mut external_labels = global.external_labels.clone();
+    external_labels.extend(section.map("external_labels", check, names::own_label));
+    let batch_bytes: Option<At<Size>> = section.get("batch_bytes", check);
+    // Loki servers refuse requests much above that
+    if let Some(size) = batch_bytes.as_ref().filter(|size| !(1 << 10..=64 << 20).contains(&size.value.0)) {
+        check.error(size.place, "a batch can have 1 KiB to 64 MiB", "", "1MiB is the default");
+    }
+    let sink = Loki {
+        name,
+        http: http::client(&mut section, url.as_ref().map(|url| &url.value), check),
+        url: url.as_ref().map(|url| url.value.0.clone()).unwrap_or_default(),
+        tenant_id: tenant_id(&mut section, check),
+        timeout: positive(&mut section, "timeout", Duration::from_secs(10), check),
+        external_labels,
+        queue: queue(&mut section, WhenFull::Block, check),
+        batch_bytes: batch_bytes.map_or(1 << 20, |size| size.value.0),
+        batch_wait: positive(&mut section, "batch_wait", Duration::from_secs(1), check),
+    };
+    section.finish(check);
+    url.map(|_| sink)
+}
+
+/// The tenant travels in a header.
+fn tenant_id(section: &mut Section<'_>, check: &mut Check<'_>) -> Option<String> {
+    let tenant: At<String> = section.get("tenant_id", check)?;
+    http::header_value(&tenant.value, tenant.place, check);
+    Some(tenant.value)
+}
+
+/// The sink's name, or one made of its URL that no other sink has.
+fn name(
+    section: &mut Section<'_>,
+    url: Option<&At<Url>>,
+    taken: &mut Vec<At<String>>,
+    check: &mut Check<'_>,
+) -> String {
+    if let Some(name) = section.get::<String>("name", check) {
+        names::component(&name, check);
+        names::unique(name.clone(), "name", taken, check);
+        return name.value;
+    }
+    let base = url.map_or_else(|| "unnamed".to_owned(), |url| url.value.name());
+    let is_free = |name: &String| taken.iter().all(|other| other.value != *name);
+    let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);
+    taken.push(At { value: name.clone(), place: section.place });
+    name
+}
+
+fn protobuf_message(section: &mut Section<'_>, check: &mut Check<'_>) {
+    let messages = [("prometheus.WriteRequest", true), ("io.prometheus.write.v2.Request", false)];
+    let Some(node) = section.node("protobuf_message") else { return };
+    if word(node, &messages, check) == Some(false) {
+        let help = "remove the key: without it weir sends 1.0, which every receiver takes";
+        check.error(node.place, "weir does not send remote write 2.0 yet", "", help);
+    }
+}
+
+fn queue(section: &mut Section<'_>, when_full: WhenFull, check: &mut Check<'_>) -> Queue {
+    let mut queue = Queue { lanes: 8, max_bytes: 1 << 30, max_age: None, when_full };
+    let Some(mut section) = section.section("queue", check) else { return queue };
+    if let Some(lanes) = section.get::<u64>("lanes", check) {
+        queue.lanes = count(&lanes, MOST_LANES, check).unwrap_or(queue.lanes);
+    }
+    if let Some(size) = section.get::<Size>("max_bytes", check) {
+        if size.value.0 < SMALLEST_QUEUE {
+            check.error(size.place, "a queue needs at least 1 MiB", "", "1GiB is the default");
+        }
+        queue.max_bytes = size.value.0;
+    }
+    // 0 is no limit, as for every limit
+    queue.max_age = section.value("max_age", check).filter(|age: &Duration| !age.is_zero());
+    let policies =
+        [("block", WhenFull::Block), ("drop_oldest", WhenFull::DropOldest), ("drop_newest", WhenFull::DropNewest)];
+    queue.when_full = section.node("when_full").and_then(|node| word(node, &policies, check)).unwrap_or(when_full);
+    section.finish(check);
+    queue
+}
+
+fn queue_config(section: &mut Section<'_>, lanes: u16, check: &mut Check<'_>) -> QueueConfig {
+    let mut config = QueueConfig {
+        max_shards: lanes,
+        max_samples_per_send: 10_000,
+        batch_send_deadline: Duration::from_secs(5),
+        min_backoff: Duration::from_millis(30),
+        max_backoff: Duration::from_secs(5),
+        retry_on_http_429: true,
+    };
+    let Some(section) = section.section("queue_config", check) else { return config };
+    let mut section = section.later(&["capacity", "min_shards", "sample_age_limit"]);
+    if let Some(shards) = section.get::<u64>("max_shards", check) {
+        // people bring Prometheus' 50 or 200: more than there are lanes means all of them
+        config.max_shards = count(&shards, u64::from(u16::MAX), check).unwrap_or(lanes).min(lanes);
+    }
+    if let Some(samples) = section.get::<u64>("max_samples_per_send", check) {
+        config.max_samples_per_send = count(&samples, 1_000_000, check).unwrap_or(config.max_samples_per_send);
+    }
+    config.batch_send_deadline = positive(&mut section, "batch_send_deadline", config.batch_send_deadline, check);
+    config.min_backoff = positive(&mut section, "min_backoff", config.min_backoff, check);
+    let max_backoff = config.max_backoff.max(config.min_backoff);
+    config.max_backoff = positive(&mut section, "max_backoff", max_backoff, check);
+    if config.max_backoff < config.min_backoff {
+        check.error(section.key_place("max_backoff"), "max_backoff is less than min_backoff", "", "raise it");
+    }
+    config.retry_on_http_429 = section.or("retry_on_http_429", true, check);
+    section.finish(check);
+    config
+}
+
+/// A number from 1 to `most`.
+fn count<T: TryFrom<u64>>(number: &At<u64>, most: u64, check: &mut Check<'_>) -> Option<T> {
+    if !(1..=most).contains(&number.value) {
+        check.error(number.place, "this number is out of range", "", format!("choose one from 1 to {most}"));
+        return None;
+    }
+    T::try_from(number.value).ok()
+}
+
+fn positive(section: &mut Section<'_>, key: &'static str, default: Duration, check: &mut Check<'_>) -> Duration {
+    let Some(duration) = section.get::<Duration>(key, check) else { return default };
+    if duration.value.is_zero() {
+        check.error(
+            duration.place,
+            "this cannot be 0",
+            "",
+            "remove it for the default, or write a duration such as 5s",
+        );
+    }
+    duration.value
+}

@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use weir_relabel::Rules;
+
+use super::{HttpClient, LabelMap};
+
+/// One of `[[remote_write]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteWrite {
+    /// `name`, unique among these; of the URL's host unless given. The disk queue belongs to it.
+    pub name: String,
+    /// `url`, http or https, with a host and without credentials.
+    pub url: String,
+    /// How the receiver is spoken to.
+    pub http: HttpClient,
+    /// `remote_timeout`: of one request. 30s unless given, as Prometheus.
+    pub remote_timeout: Duration,
+    /// `write_relabel_configs`.
+    pub write_relabel_configs: Rules,
+    /// `external_labels` of `[global]`.
+    pub external_labels: LabelMap,
+    /// `queue`.
+    pub queue: Queue,
+    /// `queue_config`.
+    pub queue_config: QueueConfig,
+}
+
+/// One of `[[loki]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loki {
+    /// `name`, unique among these; of the URL's host unless given. The disk queue belongs to it.
+    pub name: String,
+    /// `url` of the push endpoint, http or https, with a host and without credentials.
+    pub url: String,
+    /// `tenant_id`, sent as `X-Scope-OrgID`.
+    pub tenant_id: Option<String>,
+    /// How the receiver is spoken to.
+    pub http: HttpClient,
+    /// `timeout`: of one request. 10s unless given, as Promtail.
+    pub timeout: Duration,
+    /// `external_labels` of `[global]` with this sink's own over them.
+    pub external_labels: LabelMap,
+    /// `queue`.
+    pub queue: Queue,
+    /// `batch_bytes`: a push is sent when it holds this much text. 1 MiB unless given, as Promtail.
+    pub batch_bytes: u64,
+    /// `batch_wait`: or when it is this old. 1s unless given, as Promtail.
+    pub batch_wait: Duration,
+}
+
+/// `queue`: the disk queue of a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// `lanes`, 1 to 256: 8 unless given. A series or stream keeps its lane.
+    pub lanes: u16,
+    /// `max_bytes` on disk. 1 GiB unless given: hours of a mid-sized machine, no surprise on a small disk.
+    pub max_bytes: u64,
+    /// `max_age`: what waited longer is dropped and counted. `None`, the default, keeps it.
+    pub max_age: Option<Duration>,
+    /// `when_full`: `drop_oldest` for remote write and `block` for Loki unless given.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of data that a full queue has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// `block`: log files wait to be read; a scrape is dropped and counted.
+    Block,
+    /// `drop_oldest`: the oldest data make room, and are counted.
+    DropOldest,
+    /// `drop_newest`: it is dropped and counted.
+    DropNewest,
+}
+
+/// `queue_config`: how remote write sends, in Prometheus' words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// `max_shards`: lanes that send at once. All lanes unless given.
+    pub max_shards: u16,
+    /// `max_samples_per_send`: 10,000 unless given (Prometheus: 2,000): larger requests compress better, and a
+    /// receiver that finds one too large (413) gets halves.
+    pub max_samples_per_send: u64,
+    /// `batch_send_deadline`: 5s unless given, as Prometheus.
+    pub batch_send_deadline: Duration,
+    /// `min_backoff` between retries: 30ms unless given, as Prometheus.
+    pub min_backoff: Duration,
+    /// `max_backoff`: 5s unless given, as Prometheus.
+    pub max_backoff: Duration,
+    /// `retry_on_http_429`: true unless given (Prometheus: false): a receiver that asks to slow down wants the data.
+    pub retry_on_http_429: bool,
+}
