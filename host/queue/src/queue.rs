@@ -207,7 +207,8 @@ fn lock(settings: &Settings) -> Result<File, OpenError> {
     }
 }
 
-fn now_ms() -> i64 {
+/// The wall clock.
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -36,23 +36,30 @@ pub(crate) fn recover(storage: &dyn Storage, lane: &Path, account: &Account) -> 
     let mut segments = Segments::default();
     let files = segment::list(lane)?;
     let next_index = files.last().map_or(0, |(index, _)| *index).max(cursor.map_or(0, |c| c.read.segment)) + 1;
-    let mut rubbish = false;
+    let mut rubbish = None;
     for (index, path) in files {
         let file = storage.open(&path, false)?;
         let end = file.len()?;
         let Some((_, header)) = next_header(&*file, 0, end)? else {
-            rubbish |= end > 0;
+            if end > 0 {
+                let torn = any_header_at(&*file, 0, end)?;
+                rubbish = Some(Tail { end: None, torn, cut: true });
+            }
             storage.remove(&path)?;
             continue;
         };
-        rubbish = false;
+        rubbish = None;
         segments.push(Segment { index, path, first: Some(header.seq), end, dirty: false, file: None });
     }
-    let tail = match segments.last_mut() {
+    let mut tail = match segments.last_mut() {
         Some(last) => cut_tail(storage, last)?,
         None => Tail::default(),
     };
-    if rubbish || tail.cut {
+    if let Some(rubbish) = rubbish {
+        // a segment was begun, and not one record got into it whole
+        tail = Tail { end: tail.end, torn: rubbish.torn.or(tail.torn), cut: true };
+    }
+    if tail.cut {
         account.torn_tail();
     }
 

@@ -95,9 +95,11 @@ impl SegmentFile for DiskFile {
 /// Replaces a small file as a whole, durably: a crash leaves the old text or the new.
 pub(crate) fn replace(storage: &dyn Storage, path: &Path, text: &str) -> io::Result<()> {
     let fresh = path.with_extension("tmp");
-    let mut file = File::create(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    // a leftover of a crash
+    let _ = storage.remove(&fresh);
+    let file = storage.open(&fresh, true)?;
+    file.write(0, text.as_bytes(), &[])?;
+    file.sync()?;
     fs::rename(&fresh, path)?;
     path.parent().map_or(Ok(()), |dir| storage.sync_dir(dir))
 }
