@@ -128,12 +128,12 @@ fn read_meta(settings: &Settings, dir: &Path) -> Result<Option<u16>, OpenError> 
     };
     let text = String::from_utf8_lossy(&bytes);
     let Some(rest) = text.strip_prefix(META_MAGIC) else { return Ok(None) };
-    let mut lines = rest.splitn(4, '\n');
-    let Some(version) = lines.next().and_then(|version| version.trim().parse().ok()) else { return Ok(None) };
+    let mut text = rest.splitn(4, '\n');
+    let Some(version) = text.next().and_then(|version| version.trim().parse().ok()) else { return Ok(None) };
     if version != VERSION {
         return Err(OpenError::Version { dir: dir.to_owned(), version });
     }
-    let mut value = |key: &str| lines.next().and_then(|line| line.strip_prefix(key)).map(str::to_owned);
+    let mut value = |key: &str| text.next().and_then(|line| line.strip_prefix(key)).map(str::to_owned);
     let (_, lanes, sink) = (value("generation "), value("lanes "), value("sink "));
     let lanes = lanes.and_then(|lanes| lanes.parse().ok()).filter(|lanes| (1..=MAX_LANES).contains(lanes));
     let (Some(lanes), Some(sink)) = (lanes, sink) else { return Ok(None) };

@@ -224,12 +224,11 @@ impl Lane {
     pub(crate) fn skip_unreadable(&self, context: &Context) {
         let mut state = self.lock();
         if state.head(context).is_err() {
-            match state.segments.after(state.read.segment).map(|segment| segment.index) {
-                Some(index) => (state.read.segment, state.read.offset) = (index, 0),
-                None => {
-                    let end = state.end;
-                    state.lose(context, end, u64::MAX);
-                }
+            if let Some(index) = state.segments.after(state.read.segment).map(|segment| segment.index) {
+                (state.read.segment, state.read.offset) = (index, 0);
+            } else {
+                let end = state.end;
+                state.lose(context, end, u64::MAX);
             }
         }
         self.publish(&mut state, context);
@@ -274,8 +273,8 @@ impl State {
     ) -> io::Result<(u64, u64)> {
         let full = |last: &Segment| last.end > 0 && last.end + header.size() > context.segment_limit;
         // a number was skipped when the last one failed
-        let usable = |last: &&Segment| last.index + 1 == self.next_index && last.file.is_some() && !full(last);
-        if self.segments.last().filter(usable).is_none() {
+        let usable = |last: &Segment| last.index + 1 == self.next_index && last.file.is_some() && !full(last);
+        if !self.segments.last().is_some_and(usable) {
             self.begin_segment(context, dir)?;
         }
         let Some(last) = self.segments.last_mut() else { return Err(io::ErrorKind::NotFound.into()) };
@@ -383,11 +382,7 @@ impl State {
     /// Everything up to `to` is not there.
     fn lose(&mut self, context: &Context, to: Totals, bytes: u64) {
         let bytes = bytes.min(self.bytes);
-        context.account.dropped(
-            DropReason::QueueCorrupt,
-            Volume { bytes, ..to.since(self.read.at) },
-            From::Queued,
-        );
+        context.account.dropped(DropReason::QueueCorrupt, Volume { bytes, ..to.since(self.read.at) }, From::Queued);
         self.bytes -= bytes;
         self.read.at = to;
         self.cursor_dirty = true;

@@ -176,7 +176,8 @@ impl Shared {
     pub(crate) fn readable(&self, index: usize) -> Option<(Arc<Generation>, usize)> {
         for generation in self.generations() {
             let ours = (index..generation.lanes.len()).step_by(self.wake.len());
-            if let Some(lane) = ours.into_iter().find(|lane| generation.lanes.get(*lane).is_some_and(|l| !l.is_empty())) {
+            if let Some(lane) = ours.into_iter().find(|lane| generation.lanes.get(*lane).is_some_and(|l| !l.is_empty()))
+            {
                 return Some((generation, lane));
             }
             if !generation.is_empty() {
@@ -290,7 +291,7 @@ impl Shared {
         let path: PathBuf = self.settings.dir.join("probe");
         let _ = self.context.storage.remove(&path);
         let result = self.context.storage.open(&path, true).and_then(|file| {
-            file.write(0, &[0; HEADER_BYTES], &[0; PROBE_BYTES])?;
+            file.write(0, &[0; HEADER_BYTES], &vec![0; PROBE_BYTES])?;
             file.sync()
         });
         let _ = self.context.storage.remove(&path);

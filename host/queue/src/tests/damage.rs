@@ -5,7 +5,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::harness::{append, assert_balance, bodies, crashed, drain, lane_dir, open, round, segments, settings, try_next};
+use super::harness::{
+    append, assert_balance, bodies, crashed, drain, lane_dir, open, round, segments, settings, try_next,
+};
 use crate::format::HEADER_BYTES;
 use crate::{DropReason, OpenError, Settings};
 
@@ -80,7 +82,11 @@ fn last_segment_cut_at_every_offset_keeps_the_valid_prefix() {
         // a whole header says what its cut body held
         let known = torn && cut >= offsets[whole] + HEADER_BYTES;
         let dropped = stats.dropped_for(DropReason::QueueTorn);
-        assert_eq!((dropped.records, dropped.entries), if known { (1, entries(whole)) } else { (0, 0) }, "cut at {cut}");
+        assert_eq!(
+            (dropped.records, dropped.entries),
+            if known { (1, entries(whole)) } else { (0, 0) },
+            "cut at {cut}"
+        );
     }
 }
 

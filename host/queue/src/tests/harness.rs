@@ -106,6 +106,7 @@ pub(super) fn lane_dir(dir: &Path, generation: u64, lane: u16) -> PathBuf {
 }
 
 /// A callback that counts its calls.
+#[allow(clippy::unnecessary_wraps, reason = "as an append takes it")]
 pub(super) fn counted(calls: &Arc<AtomicU64>) -> Option<OnDurable> {
     let calls = calls.clone();
     Some(Box::new(move || {

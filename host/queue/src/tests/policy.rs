@@ -156,8 +156,7 @@ fn lanes_with_a_backlog_stay_together() {
     static NOW: AtomicI64 = AtomicI64::new(0);
     let minute = 60_000;
     let dir = TempDir::new().unwrap();
-    let queue =
-        Queue::open_on(settings(dir.path(), 3), Box::new(Disk), || NOW.load(Ordering::SeqCst)).unwrap();
+    let queue = Queue::open_on(settings(dir.path(), 3), Box::new(Disk), || NOW.load(Ordering::SeqCst)).unwrap();
     for i in 0..=30 {
         NOW.store(i * minute, Ordering::SeqCst);
         append(&queue, 0, b"slow", 1).unwrap();
