@@ -1,10 +1,94 @@
 //! weir-queue: the segmented disk queue of opaque bytes.
+//!
+//! Each sink has one [`Queue`] in a directory of its own. Records go into a fixed number of *lanes*; a lane keeps its
+//! order and has one record in flight. The queue knows nothing of what a body is: it keeps how many entries are in it,
+//! so that whatever becomes of the body, its entries can be counted.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use weir_queue::{Queue, RecordMeta, Settings};
+//!
+//! let queue = Queue::open(Settings::new("/var/lib/weir/queue/mimir", "mimir"))?;
+//! let meta = RecordMeta { entries: 3, ..RecordMeta::default() };
+//! let mut on_durable: Option<weir_queue::OnDurable> = Some(Box::new(|| println!("safe")));
+//! queue.append(0, meta, &bytes::Bytes::from_static(b"body"), &mut on_durable)?;
+//!
+//! let mut reader = queue.lane_reader(0);
+//! while let Some(record) = reader.next().await {
+//!     // send record.body …
+//!     reader.commit(record.seq);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # On disk
+//! ```text
+//! <dir>/lock                                     held while the queue is open
+//! <dir>/gen-00000001/queue.meta                  text: format version, generation, lanes, sink
+//! <dir>/gen-00000001/lane-00/cursor              where the sender stands
+//! <dir>/gen-00000001/lane-00/00000000000000000001.seg
+//! ```
+//! Segments are numbered in the order in which they were begun, and hold nothing but records, one behind the other. A
+//! record is 64 bytes of header, little-endian, and the body:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 0–3 | magic `f7 57 51 01` |
+//! | 4–7 | length of the body |
+//! | 8–15 | sequence number in the lane, from 1, without gaps: so also the running total of records |
+//! | 16–23 | running total of entries before this record |
+//! | 24–27 | entries in this record |
+//! | 28, 29 | protocol and flags, the caller's own |
+//! | 30–31 | zero |
+//! | 32–39, 40–47 | earliest and latest time of an entry, in milliseconds |
+//! | 48–55 | when it was appended, in milliseconds |
+//! | 56–59 | CRC32C of the body |
+//! | 60–63 | CRC32C of bytes 0–59 |
+//!
+//! A cursor file has two slots, written in turn, each with a CRC: the position of the next record, that of the record
+//! in flight, and the totals that were durable when it was written.
+//!
+//! # Invariants
+//! 1. **A damaged header** loses one record: the reader scans on to the next good header, and the difference of the
+//!    totals on both sides says exactly what was lost. A damaged body loses its own record alone. Both are counted when
+//!    the reader comes by, not at opening: until then they are part of `queued`, which opening knows from the totals at
+//!    both ends of the lane without reading what lies between.
+//! 2. **A torn tail** is cut off at opening. What the cursor says was durable and is gone counts as damaged, what was
+//!    still being written as torn.
+//! 3. **Written twice.** After a failed fsync the records that it should have made durable are written to a new
+//!    segment from the copies in memory; the number of a segment's first record ends the validity of all segments
+//!    before it from that number on. Nothing is acknowledged in between, and the lane takes no other record.
+//! 4. **Removal** is: advance the cursor, fsync it, unlink the segment. Otherwise the cursor is written about once a
+//!    second and fsynced every ten: a crash of the process repeats a second's deliveries, a power cut at most ten.
+//!    Without a cursor, or with one that is garbage, the oldest segment is read again from its beginning.
+//! 5. **A record in flight** is never dropped by policy. What is dropped behind it leaves a gap on disk that the cursor
+//!    knows of, so that a restart does not take it for damage.
+//! 6. **Another number of lanes** begins a generation. The readers send the older one to its end before they touch the
+//!    newer, and then its directory goes.
+//! 7. **Fsyncs** are made by one thread of the queue: at an interval, or soon after an append that somebody waits for.
+//!    Appends only write into the page cache.
+//! 8. At every moment `recovered + offered = committed + queued + in_flight + dropped`; see [`Stats`].
 
+mod account;
+mod cursor;
+mod durability;
 mod error;
+mod format;
+mod generation;
+mod lane;
 mod queue;
 mod reader;
+mod recover;
+mod segment;
 mod settings;
+mod shared;
 mod stats;
+mod storage;
+mod ticker;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{AppendError, OpenError};
 pub use queue::{Appended, OnDurable, Queue, RecordMeta};

@@ -1,10 +1,24 @@
 //! The queue's handle.
 
+use std::fmt;
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::{AppendError, Health, LaneReader, OpenError, Settings, Stats, Volume};
+use crate::account::Account;
+use crate::error::{AppendError, OpenError};
+use crate::format::HEADER_BYTES;
+use crate::generation;
+use crate::lane::Context;
+use crate::reader::LaneReader;
+use crate::settings::{MAX_LANES, Settings};
+use crate::shared::{Clock, Shared};
+use crate::stats::{Health, Stats, Volume};
+use crate::storage::{Disk, Storage};
 
 /// What is called, from any thread, when a record is durable: fsynced, or delivered before that, or dropped by policy
 /// and counted. It must not block. It is dropped without a call when none of that can come true any more.
@@ -35,20 +49,51 @@ pub struct Appended {
 }
 
 /// An open queue: one directory, one owner. Share it in an `Arc`.
-#[derive(Debug)]
-pub struct Queue {}
+pub struct Queue {
+    pub(crate) shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<io::Result<()>>>>,
+    /// Locked as long as it is open.
+    _lock: File,
+}
 
 impl Queue {
     /// Opens the queue in `settings.dir`, or makes one, and recovers what a former process left. Blocks on the disk
     /// (it reads the headers of each lane's last segment); starts the thread that fsyncs.
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
-        let _ = settings;
-        Ok(Self {})
+        Self::open_on(settings, Box::new(Disk), now_ms)
+    }
+
+    pub(crate) fn open_on(settings: Settings, storage: Box<dyn Storage>, clock: Clock) -> Result<Self, OpenError> {
+        if settings.lanes == 0 || settings.lanes > MAX_LANES {
+            return Err(OpenError::Lanes { lanes: settings.lanes });
+        }
+        let lock = lock(&settings)?;
+        let account = Account::new(settings.max_bytes);
+        let context = Context { storage, account, segment_limit: settings.segment_limit() };
+        let generations = generation::open_all(&settings, &context)?;
+        let dir = settings.dir.clone();
+        let shared = Arc::new(Shared::new(settings, context, generations, clock));
+        let found = shared.stats();
+        if found.recovered.records > 0 {
+            tracing::info!(
+                sink = shared.settings.sink,
+                records = found.queued.records,
+                entries = found.queued.entries,
+                bytes = found.queued.bytes,
+                "queue recovered"
+            );
+        }
+        let running = shared.clone();
+        let thread = std::thread::Builder::new()
+            .name("queue-sync".to_owned())
+            .spawn(move || run(&running))
+            .map_err(|source| OpenError::Io { path: dir, source })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), _lock: lock })
     }
 
     /// The number of lanes that appends and readers may name.
     pub fn lanes(&self) -> usize {
-        0
+        usize::from(self.shared.settings.lanes)
     }
 
     /// Appends a record to `lane` (taken modulo the number of lanes): one write into the page cache, no fsync; cheap
@@ -63,48 +108,49 @@ impl Queue {
         body: &Bytes,
         on_durable: &mut Option<OnDurable>,
     ) -> Result<Appended, AppendError> {
-        let _ = (lane, meta, body, on_durable);
-        Err(AppendError::Closed)
+        self.shared.append(lane, meta, body, on_durable)
     }
 
     /// Waits until an append of a body of `bytes` may succeed: there is room, and the storage takes writes. Another
-    /// append may take the room first. Returns at once when the queue is closed. Cancel-safe.
+    /// append may take the room first. Returns at once when the queue is closed, or when so much can never fit.
+    /// Cancel-safe.
     pub async fn room(&self, bytes: usize) {
-        let _ = bytes;
-        std::future::ready(()).await;
+        self.shared.context.account.room((bytes + HEADER_BYTES) as u64).await;
     }
 
     /// Asks for an fsync within the group commit's time. An append with a callback asks by itself.
-    pub fn sync_soon(&self) {}
-
-    /// The reader of `lane` (modulo the number of lanes). A lane has one reader at a time: of two, each would be given
-    /// the other's record in flight.
-    pub fn lane_reader(&self, lane: usize) -> LaneReader {
-        let _ = lane;
-        LaneReader {}
+    pub fn sync_soon(&self) {
+        self.shared.ticker.within(self.shared.settings.group_commit);
     }
 
-    /// When the oldest record of `lane` was appended, in milliseconds since the epoch; `None` when it is empty.
+    /// The reader of `lane` (modulo the number of lanes). A lane has one reader at a time: of two, each would be given
+    /// the other's record in flight. Lanes of an older generation are read by these readers too.
+    pub fn lane_reader(&self, lane: usize) -> LaneReader {
+        LaneReader::new(self.shared.clone(), lane % self.lanes())
+    }
+
+    /// When the oldest record for the reader of `lane` was appended, in milliseconds since the epoch; `None` when
+    /// there is none.
     pub fn oldest_time(&self, lane: usize) -> Option<i64> {
-        let _ = lane;
-        None
+        self.shared.oldest_time(lane % self.lanes())
     }
 
     /// Whether `lane` may send: it has no backlog of a minute or more, or is within `lane_spread` of the lane with the
     /// oldest. [`LaneReader::next`] waits for this by itself.
     pub fn may_send(&self, lane: usize) -> bool {
-        let _ = lane;
-        true
+        self.shared.readable(lane % self.lanes()).is_none_or(|(generation, lane)| {
+            generation.lanes.get(lane).is_none_or(|lane| self.shared.in_turn(&generation, lane))
+        })
     }
 
     /// The queue's account since it was opened.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        self.shared.stats()
     }
 
     /// Whether the queue can keep what it is given.
     pub fn health(&self) -> Health {
-        Health::Ok
+        self.shared.context.account.health()
     }
 
     /// Fsyncs everything, writes the cursors, calls the callbacks and joins the thread. Blocks on the disk: not for a
@@ -113,6 +159,56 @@ impl Queue {
     /// # Errors
     /// The last fsync's error: what was not durable then has not been acknowledged.
     pub fn close(&self) -> io::Result<()> {
-        Ok(())
+        self.shared.context.account.close();
+        self.shared.wake_all();
+        self.shared.ticker.stop();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the queue's thread died")),
+        }
     }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(sink = self.shared.settings.sink, %error, "queue closed without being durable");
+        }
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("dir", &self.shared.settings.dir).finish_non_exhaustive()
+    }
+}
+
+fn run(shared: &Shared) -> io::Result<()> {
+    while shared.ticker.wait(shared.settings.sync_interval) {
+        // an error stands in the health, and the next round tries again
+        let _ = shared.round(false);
+    }
+    // a failed fsync is made good by one more round, if anything can
+    shared.round(true).or_else(|_| shared.round(true))
+}
+
+fn lock(settings: &Settings) -> Result<File, OpenError> {
+    let dir = &settings.dir;
+    let failed = |source| OpenError::Io { path: dir.clone(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let path = dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.clone() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// The wall clock.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

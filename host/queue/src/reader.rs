@@ -1,8 +1,23 @@
 //! The sending side of a lane.
 
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use crate::RecordMeta;
+use crate::generation::Generation;
+use crate::lane::{Lane, Source, Taken};
+use crate::queue::RecordMeta;
+use crate::shared::Shared;
+use crate::stats::DropReason;
+
+/// A disk that fails to read is tried again after this long …
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// … and so many times before what it holds counts as damaged: a queue must not stand still for one bad sector.
+const READ_ATTEMPTS: u32 = 5;
 
 /// A record in flight.
 #[derive(Clone, Debug)]
@@ -18,19 +33,117 @@ pub struct Record {
 }
 
 /// Reads one lane, one record in flight at a time; see [`Queue::lane_reader`](crate::Queue::lane_reader).
-#[derive(Debug)]
-pub struct LaneReader {}
+pub struct LaneReader {
+    shared: Arc<Shared>,
+    index: usize,
+    /// Where the record in flight came from.
+    flight: Option<(Arc<Generation>, usize)>,
+}
 
 impl LaneReader {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
+        Self { shared, index, flight: None }
+    }
+
     /// The lane's oldest record; waits for one, and for the lane's turn among lanes with a backlog. Until it is
     /// committed, the same record comes again. `None` when the queue is closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Record> {
-        std::future::ready(None).await
+        let mut failures = 0;
+        loop {
+            let (generation, index) = self.turn().await?;
+            let Some(lane) = generation.lanes.get(index) else { continue };
+            self.flight = Some((generation.clone(), index));
+            match self.read(lane) {
+                Ok(Some(record)) => return Some(record),
+                Ok(None) => failures = 0,
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(dir = %lane.dir.display(), %error, failures, "queue cannot read a record");
+                    if failures >= READ_ATTEMPTS && is_lasting(&error) {
+                        self.give_up(lane);
+                        failures = 0;
+                    } else {
+                        tokio::time::sleep(RETRY_AFTER).await;
+                    }
+                }
+            }
+        }
     }
 
     /// The record in flight is settled (delivered, or given up and counted by the caller) and will not come again,
     /// except after a crash. Another number than that of the record in flight changes nothing.
     pub fn commit(&mut self, seq: u64) {
-        let _ = seq;
+        if let Some((generation, index)) = &self.flight
+            && let Some(lane) = generation.lanes.get(*index)
+            && lane.settle(&self.shared.context, seq, Ok(()))
+        {
+            self.flight = None;
+            self.shared.progress();
+        }
+    }
+
+    /// Waits until there is something to read and it may be sent.
+    async fn turn(&self) -> Option<(Arc<Generation>, usize)> {
+        loop {
+            if self.shared.context.account.is_closed() {
+                return None;
+            }
+            if let Some(found) = self.in_turn() {
+                return Some(found);
+            }
+            let held_back = self.shared.waits_for_others(self.index).then(|| self.shared.hold_back());
+            if held_back.is_some() && (self.in_turn().is_some() || self.shared.context.account.is_closed()) {
+                continue;
+            }
+            self.shared.changed(self.index).await;
+        }
+    }
+
+    fn in_turn(&self) -> Option<(Arc<Generation>, usize)> {
+        let (generation, index) = self.shared.readable(self.index)?;
+        let lane = generation.lanes.get(index)?;
+        self.shared.in_turn(&generation, lane).then_some((generation, index))
+    }
+
+    /// `None` when the record turned out to be damaged, or when somebody else dropped it.
+    fn read(&self, lane: &Lane) -> io::Result<Option<Record>> {
+        let Some(Taken { header, source }) = lane.take(&self.shared.context)? else { return Ok(None) };
+        let body = match source {
+            Source::Memory(body) => body,
+            Source::Disk(file, offset) => {
+                let mut body = vec![0; header.len as usize];
+                file.read(offset, &mut body)?;
+                if crc32c::crc32c(&body) != header.body_crc {
+                    tracing::error!(dir = %lane.dir.display(), seq = header.seq, "queued record is damaged");
+                    lane.settle(&self.shared.context, header.seq, Err(DropReason::QueueCorrupt));
+                    self.shared.progress();
+                    return Ok(None);
+                }
+                Bytes::from(body)
+            }
+        };
+        Ok(Some(Record { seq: header.seq, meta: header.meta, appended_ms: header.appended_ms, body }))
+    }
+
+    fn give_up(&self, lane: &Lane) {
+        match lane.in_flight() {
+            Some(seq) => {
+                lane.settle(&self.shared.context, seq, Err(DropReason::QueueCorrupt));
+            }
+            None => lane.skip_unreadable(&self.shared.context),
+        }
+        self.shared.progress();
+    }
+}
+
+/// Whether trying again will not help: a bad sector, a file that is gone or cut. Too many open files, say, will pass.
+fn is_lasting(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EIO)
+        || matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound)
+}
+
+impl fmt::Debug for LaneReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaneReader").field("lane", &self.index).finish_non_exhaustive()
     }
 }

@@ -71,7 +71,7 @@ impl Settings {
             segment_bytes: None,
             sync_interval: Duration::from_secs(1),
             group_commit: Duration::from_millis(100),
-            lane_spread: Duration::from_secs(600),
+            lane_spread: Duration::from_mins(10),
         }
     }
 
