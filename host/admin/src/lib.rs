@@ -1,1 +1,108 @@
-//! weir-admin.
+//! weir's HTTP server for operators.
+//!
+//! | path | method | what |
+//! |---|---|---|
+//! | `/metrics` | GET | weir's own metrics, as OpenMetrics 1.0 or text 0.0.4, as asked for |
+//! | `/-/healthy` | GET | 200 as long as the process serves |
+//! | `/-/ready` | GET | 200, or 503 with what keeps weir from its work |
+//! | `/-/reload` | POST, PUT | reads the configuration again: 200, or 500 with what is wrong with it |
+//! | `/api/v1/targets` | GET | the targets and how they do, in the shape of Prometheus' API |
+//!
+//! It has no password: the configuration's default is to listen on loopback only.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use weir_telemetry::{Metrics, metrics};
+
+/// The media type for scrapers that do not ask for OpenMetrics. The text is the same: what 0.0.4 does not know are comments
+/// to it.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A request to read the configuration again.
+#[derive(Debug)]
+pub struct ReloadRequest {
+    /// Where the outcome goes: an error is what is wrong, in words.
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// What the server shows; asked at each request.
+pub trait Source: Send + Sync + 'static {
+    /// What keeps weir from its work; empty when it is ready.
+    fn problems(&self) -> impl Future<Output = Vec<String>> + Send;
+
+    /// The `data` of `/api/v1/targets`.
+    fn targets(&self) -> impl Future<Output = Value> + Send;
+}
+
+struct Admin<S> {
+    metrics: Metrics,
+    source: S,
+    reloads: mpsc::Sender<ReloadRequest>,
+}
+
+/// Serves until `stop` is done. Connections that are open then may finish their request.
+pub async fn serve<S: Source>(
+    listener: TcpListener,
+    metrics: Metrics,
+    source: S,
+    reloads: mpsc::Sender<ReloadRequest>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(metrics, source, reloads)).with_graceful_shutdown(stop).await
+}
+
+fn router<S: Source>(metrics: Metrics, source: S, reloads: mpsc::Sender<ReloadRequest>) -> Router {
+    Router::new()
+        .route("/metrics", get(show_metrics::<S>))
+        .route("/-/healthy", get(async || "weir is healthy\n"))
+        .route("/-/ready", get(ready::<S>))
+        .route("/-/reload", post(reload::<S>).put(reload::<S>))
+        .route("/api/v1/targets", get(targets::<S>))
+        .with_state(Arc::new(Admin { metrics, source, reloads }))
+}
+
+async fn show_metrics<S: Source>(State(admin): State<Arc<Admin<S>>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or_default();
+    let media = if accept.contains("application/openmetrics-text") { metrics::CONTENT_TYPE } else { TEXT };
+    match admin.metrics.encode() {
+        Ok(text) => ([(CONTENT_TYPE, media)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn ready<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    let problems = admin.source.problems().await;
+    if problems.is_empty() {
+        return "weir is ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n").into_response()
+}
+
+async fn reload<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    let (reply, outcome) = oneshot::channel();
+    let asked = admin.reloads.send(ReloadRequest { reply }).await;
+    match (asked, outcome.await) {
+        (Ok(()), Ok(Ok(()))) => "reloaded\n".into_response(),
+        (Ok(()), Ok(Err(error))) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", error.trim_end())).into_response()
+        }
+        (Err(_), _) | (_, Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "weir is stopping\n").into_response(),
+    }
+}
+
+async fn targets<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    axum::Json(serde_json::json!({ "status": "success", "data": admin.source.targets().await })).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Structured logs on standard error.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// How log lines are written.
@@ -29,10 +30,23 @@ pub enum LoggingError {
     Twice,
 }
 
-/// Sets up logging for the whole process: `level` as in `info` or `info,weir_scrape=debug`.
+/// Sets up logging to standard error for the whole process: `level` as in `info` or `info,weir_scrape=debug`.
 pub fn init(level: &str, format: Format) -> Result<(), LoggingError> {
+    init_with(level, format, std::io::stderr)
+}
+
+/// As [`init`], to a file.
+pub fn init_to_file(level: &str, format: Format, file: std::fs::File) -> Result<(), LoggingError> {
+    init_with(level, format, std::sync::Arc::new(file))
+}
+
+fn init_with<W>(level: &str, format: Format, writer: W) -> Result<(), LoggingError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(level).map_err(|source| LoggingError::Level { given: level.to_owned(), source })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(ansi);
     let done = match format {
         Format::Text => builder.finish().try_init(),
         Format::Json => builder.json().flatten_event(true).finish().try_init(),

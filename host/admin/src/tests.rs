@@ -1,0 +1,79 @@
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use weir_telemetry::{Ledger, Signal};
+
+use super::*;
+
+/// A source whose problems are given.
+struct Given(Vec<String>);
+
+impl Source for Given {
+    async fn problems(&self) -> Vec<String> {
+        self.0.clone()
+    }
+    async fn targets(&self) -> Value {
+        serde_json::json!({ "activeTargets": [] })
+    }
+}
+
+/// Answers reloads with `outcome`.
+fn router_with(problems: &[&str], outcome: Result<(), String>) -> (Router, Metrics) {
+    let (sender, mut requests) = mpsc::channel::<ReloadRequest>(1);
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            request.reply.send(outcome.clone()).unwrap();
+        }
+    });
+    let metrics = Metrics::new();
+    (router(metrics.clone(), Given(problems.iter().map(|p| (*p).to_string()).collect()), sender), metrics)
+}
+
+async fn ask(router: &Router, method: &str, path: &str, accept: &str) -> (u16, String, String) {
+    let request = Request::builder().method(method).uri(path).header(ACCEPT, accept).body(Body::empty()).unwrap();
+    let answer = router.clone().oneshot(request).await.unwrap();
+    let media = answer.headers().get(CONTENT_TYPE).map(|m| m.to_str().unwrap().to_owned()).unwrap_or_default();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, media, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_form_that_was_asked_for() {
+    let (router, metrics) = router_with(&[], Ok(()));
+    Ledger::new(&metrics).account("scrape.a", Signal::Samples).read.inc_by(3);
+    let (status, media, text) = ask(&router, "GET", "/metrics", "*/*").await;
+    assert_eq!((status, media.as_str()), (200, TEXT));
+    assert!(text.contains("weir_records_total{component=\"scrape.a\",signal=\"samples\",stage=\"read\",reason=\"\"} 3"));
+    let (_, media, _) = ask(&router, "GET", "/metrics", "application/openmetrics-text;version=1.0.0,*/*;q=0.1").await;
+    assert_eq!(media, metrics::CONTENT_TYPE);
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_wrong() {
+    let (router, _) = router_with(&[], Ok(()));
+    assert_eq!(ask(&router, "GET", "/-/ready", "").await.0, 200);
+    let (router, _) = router_with(&["the disk is full"], Ok(()));
+    let (status, _, text) = ask(&router, "GET", "/-/ready", "").await;
+    assert_eq!((status, text.as_str()), (503, "the disk is full\n"));
+    assert_eq!(ask(&router, "GET", "/-/healthy", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_reload_is_a_post_and_tells_its_outcome() {
+    let (router, _) = router_with(&[], Ok(()));
+    assert_eq!(ask(&router, "POST", "/-/reload", "").await.0, 200);
+    assert_eq!(ask(&router, "PUT", "/-/reload", "").await.0, 200);
+    assert_eq!(ask(&router, "GET", "/-/reload", "").await.0, 405);
+    let (router, _) = router_with(&[], Err("weir.toml:3:1: no".into()));
+    let (status, _, text) = ask(&router, "POST", "/-/reload", "").await;
+    assert_eq!((status, text.as_str()), (500, "weir.toml:3:1: no\n"));
+}
+
+#[tokio::test]
+async fn the_api_has_the_shape_of_prometheus() {
+    let (router, _) = router_with(&[], Ok(()));
+    let (_, _, text) = ask(&router, "GET", "/api/v1/targets", "").await;
+    assert_eq!(text, r#"{"data":{"activeTargets":[]},"status":"success"}"#);
+}
