@@ -21,9 +21,8 @@ fn targets(groups: &[TargetGroup]) -> Vec<&str> {
 
 async fn wait_for(running: &mut Running, expected: &[&str]) {
     let wait = running.groups.wait_for(|g| targets(g) == expected);
-    if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-        panic!("expected {expected:?}, have {:?}", running.groups.borrow());
-    }
+    let came = tokio::time::timeout(PATIENCE, wait).await.is_ok();
+    assert!(came, "expected {expected:?}, have {:?}", running.groups.borrow());
 }
 
 #[tokio::test]
