@@ -158,7 +158,8 @@ fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok());
+        let hex = after.get(..2).filter(|h| h.iter().all(u8::is_ascii_hexdigit));
+        let hex = hex.and_then(|h| std::str::from_utf8(h).ok());
         match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
             Some(byte) if first == b'%' => {
                 out.push(byte);
@@ -179,8 +180,8 @@ mod tests {
 
     #[test]
     fn a_urls_user_information_becomes_basic_authentication() {
-        let value = from_user_info("me:p%40ss%").unwrap();
-        assert_eq!(value.to_str().unwrap(), format!("Basic {}", STANDARD.encode("me:p@ss%")));
+        let value = from_user_info("me:p%40s%+1s%").unwrap();
+        assert_eq!(value.to_str().unwrap(), format!("Basic {}", STANDARD.encode("me:p@s%+1s%")));
         assert_eq!(format!("{value:?}"), "Sensitive");
     }
 }

@@ -3,17 +3,21 @@
 //! [`start`] reads every source once before it returns and then keeps the groups current in a watch channel; who
 //! scrapes them is not known here.
 
-mod file;
-mod glob;
+mod files;
 mod groups;
 mod metrics;
-mod read;
+mod parse;
+mod pattern;
 mod run;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::time::Duration;
 
 pub use groups::TargetGroup;
 pub use metrics::DiscoveryMetrics;
+pub use pattern::{PatternError, check_pattern};
 pub use run::{Running, start};
 
 /// How often files are read again although nothing was heard of them, where the settings do not say otherwise: network
@@ -27,7 +31,7 @@ pub enum DiscoverySettings {
     Static(Vec<TargetGroup>),
     /// Groups from files (`file_sd_configs`).
     File {
-        /// Paths that end in `.json`, `.yml` or `.yaml`; their last element may hold `*`, `?` and `[…]`.
+        /// Paths that [`check_pattern`] accepts.
         patterns: Vec<String>,
         /// How often to read the files even without notice of a change; [`DEFAULT_REFRESH`] by default.
         refresh: Duration,

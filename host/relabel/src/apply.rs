@@ -195,9 +195,7 @@ impl Renames {
 
 /// The hash of `hashmod`: the last eight bytes of the MD5 digest, big-endian, as all shards of a fleet must agree on.
 fn hash(value: &str) -> u64 {
-    let digest: [u8; 16] = Md5::digest(value.as_bytes()).into();
-    let [.., a, b, c, d, e, f, g, h] = digest;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    u128::from_be_bytes(Md5::digest(value.as_bytes()).into()) as u64
 }
 
 /// One character for one, as Go's `strings.ToUpper` and `ToLower` map: where Unicode's full mapping is longer

@@ -65,7 +65,7 @@ async fn serve(leaf: &Leaf, clients: Option<&Authority>) -> Server {
 }
 
 fn with(tls: TlsSettings) -> Client {
-    client(Settings { tls, ..Settings::default() })
+    client(&Settings { tls, ..Settings::default() })
 }
 
 fn url(server: &Server, host: &str) -> String {
