@@ -52,7 +52,10 @@ pub(crate) fn path_of(directory: &Path, source: &str) -> PathBuf {
         if b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || (b == b'.' && i > 0) {
             name.push(char::from(b));
         } else {
-            name.push_str(&format!("%{b:02X}"));
+            name.push('%');
+            for digit in [b >> 4, b & 15] {
+                name.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
+            }
         }
     }
     directory.join(name + ".json")

@@ -20,7 +20,7 @@ use crate::stamps::wall_clock;
 use crate::watch::Watch;
 
 /// How long every poll looks for a new file under the path of one that went away; later the globs find it.
-const AWAIT: Duration = Duration::from_secs(60);
+const AWAIT: Duration = Duration::from_mins(1);
 
 /// Files remembered after they are gone, at most: a place that makes a file per job and deletes it shall not grow the
 /// checkpoint without end.
@@ -82,7 +82,7 @@ impl Reader {
             Ok(metadata) if FileKey::of(&metadata) == file.key => {
                 if file.look(&metadata) {
                     if file.standing == Standing::Parked {
-                        file.standing = Standing::Detached;
+                        self.rotate_away(id);
                     }
                     self.enqueue(id);
                 }
@@ -104,14 +104,15 @@ impl Reader {
                 self.awaited.push((file.path.clone(), Instant::now()));
                 self.detach(id);
             }
-            Standing::Detached if file.file.is_none() => match find_beside(&file.location, file.key) {
-                Some(location) => file.location = location,
-                None => {
+            Standing::Detached if file.file.is_none() => {
+                if let Some(location) = find_beside(&file.location, file.key) {
+                    file.location = location;
+                } else {
                     file.standing = Standing::Parked;
                     file.at_end = true;
                     self.metrics.rotated(Rotation::Vanish);
                 }
-            },
+            }
             Standing::Detached | Standing::Parked => file.scan = 0,
         }
     }
@@ -179,9 +180,10 @@ impl Reader {
         let id = self.follow(stream, path, key, position);
         if let Some(file) = self.files.get_mut(&id) {
             file.by_symlink = fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
-            file.standing = if attached { Standing::Attached } else { Standing::Detached };
         }
-        if attached {
+        if !attached {
+            self.rotate_away(id);
+        } else {
             self.by_path.insert(path.to_owned(), id);
             let watched = self.watch.add_file(path);
             self.watch_failed(watched.err());
@@ -206,8 +208,8 @@ impl Reader {
         if let Some(name) = &self.settings.filename_label {
             labels.set(name, &stream.to_string_lossy());
         }
-        let older = self.files.iter().rev().find(|(_, f)| f.path == stream && f.standing == Standing::Detached);
-        let after = older.map(|(id, _)| *id);
+        let is_older = |id: &&u64| self.files.get(id).is_some_and(|f| f.path == stream);
+        let after = self.rotated.iter().rev().find(is_older).copied();
         let progress = Progress::new(position, self.unacked.clone(), self.wake.clone());
         let mut file = Followed::new(key, stream, labels.finish().to_owned(), position, progress);
         file.after = after;
@@ -221,9 +223,12 @@ impl Reader {
     /// The file's path leads elsewhere from now on.
     fn detach(&mut self, id: u64) {
         let Some(file) = self.files.get_mut(&id) else { return };
-        file.standing = Standing::Detached;
+        // what was written since it was last read comes before the new file
+        file.at_end = false;
         file.changed = Instant::now();
         self.by_path.remove(&file.path);
+        self.rotate_away(id);
+        let Some(file) = self.files.get_mut(&id) else { return };
         let linked = file.file.as_ref().is_some_and(|f| {
             use std::os::unix::fs::MetadataExt;
             f.metadata().is_ok_and(|m| m.nlink() > 0)
@@ -268,10 +273,15 @@ impl Reader {
         for (key, location) in renamed {
             let Some(entry) = self.remembered.remove(&key) else { continue };
             let id = self.follow(entry.path, &location, key, entry.position);
-            if let Some(file) = self.files.get_mut(&id) {
-                file.standing = Standing::Detached;
-            }
+            self.rotate_away(id);
             self.look_at(id);
+        }
+    }
+
+    fn rotate_away(&mut self, id: u64) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.standing = Standing::Detached;
+            self.rotated.push(id);
         }
     }
 

@@ -35,6 +35,7 @@ enum Encoding {
     Utf16 { big_endian: bool },
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Followed {
     pub(crate) key: FileKey,
     /// The path that names the stream.

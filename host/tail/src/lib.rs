@@ -12,6 +12,7 @@
 //!   the last read and the truncation is lost, as with every reader; the event is counted.
 //! - deleted: it is read to its end through the open descriptor.
 //! - renamed while weir was away: it is looked for by its inode beside its old path.
+//! - renamed before weir ever saw it: only a glob that matches its new name finds it.
 //! - a copy is another file: where logs are rotated by copytruncate, let no glob match the copies.
 //!
 //! # What a line is
@@ -25,6 +26,7 @@
 //! stops its file's checkpoint (not its reading) until the next start.
 
 mod checkpoint;
+mod descriptors;
 mod discover;
 mod followed;
 pub mod frame;
@@ -38,6 +40,7 @@ pub mod settings;
 pub mod stamps;
 mod tail;
 mod tails;
+mod upkeep;
 mod utf16;
 mod wake;
 mod watch;

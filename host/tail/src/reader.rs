@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use weir_model::LogBatch;
 
-use crate::checkpoint::{self, Checkpoint, Entry};
-use crate::followed::{Followed, Standing, Turn, open};
+use crate::checkpoint::{Checkpoint, Entry};
+use crate::followed::{Followed, Standing, Turn};
 use crate::frame::FrameLimits;
 use crate::identity::FileKey;
 use crate::metrics::{Rotation, SourceMetrics};
@@ -21,7 +21,7 @@ use crate::patterns::Patterns;
 use crate::progress::{Position, Unacked};
 use crate::settings::FileLogsSettings;
 use crate::stamps::{StampClock, wall_clock};
-use crate::wake::{Stop, Wake};
+use crate::wake::Wake;
 use crate::watch::Watch;
 
 /// Most bytes that a source has handed on without acknowledgement: lanes keep lines for up to a second before they are
@@ -68,14 +68,18 @@ pub(crate) struct Reader {
     /// Files of the checkpoint that were renamed meanwhile were looked for.
     pub(crate) recovered: bool,
     pub(crate) scan_soon: bool,
-    out: mpsc::Sender<LogBatch>,
-    clock: StampClock,
+    pub(crate) out: mpsc::Sender<LogBatch>,
+    pub(crate) clock: StampClock,
     buffer: Vec<u8>,
     turns: u64,
-    open_files: usize,
+    pub(crate) open_files: usize,
+    /// Open files, roughly in the order of their use, each with the turn in which it was used.
+    pub(crate) opened: VecDeque<(u64, u64)>,
+    /// Files that were rotated away and are not finished.
+    pub(crate) rotated: Vec<u64>,
     poll_from: u64,
-    checkpoint_path: PathBuf,
-    stored: Option<Checkpoint>,
+    pub(crate) checkpoint_path: PathBuf,
+    pub(crate) stored: Option<Checkpoint>,
 }
 
 impl Reader {
@@ -115,6 +119,8 @@ impl Reader {
             buffer: Vec::new(),
             turns: 0,
             open_files: 0,
+            opened: VecDeque::new(),
+            rotated: Vec::new(),
             poll_from: 0,
             checkpoint_path,
             stored: None,
@@ -168,21 +174,6 @@ impl Reader {
         self.finish();
     }
 
-    /// Waits for acknowledgements as long as the stop allows, then writes the checkpoint.
-    fn finish(mut self) {
-        // its channel would fill up unread
-        self.watch = Watch::none(&self.wake);
-        let closed = mpsc::channel(1).0;
-        drop(std::mem::replace(&mut self.out, closed));
-        while let Some(Stop::Drain(until)) = self.wake.stopped() {
-            if self.unacked.batches() == 0 || Instant::now() >= until {
-                self.store_checkpoint();
-                return;
-            }
-            self.wake.wait_settled(until);
-        }
-    }
-
     fn notice(&mut self) {
         let noticed = self.watch.drain();
         self.scan_soon |= noticed.created || noticed.lost;
@@ -200,7 +191,9 @@ impl Reader {
             self.poll_from = 0;
         }
         // rotated files are few, and in a hurry
-        ids.extend(self.files.iter().filter(|(_, f)| f.standing == Standing::Detached).map(|(id, _)| *id));
+        let files = &self.files;
+        self.rotated.retain(|id| files.get(id).is_some_and(|f| f.standing == Standing::Detached));
+        ids.extend(&self.rotated);
         for id in ids {
             self.look_at(id);
             self.finish_if_quiet(id, now);
@@ -318,112 +311,4 @@ impl Reader {
         // there is room; where the outlet is gone the lost acknowledgement keeps the lines for the next start
         let _ = self.out.try_send(batch);
     }
-
-    pub(crate) fn read_failed(&mut self, id: u64, error: &std::io::Error) {
-        self.metrics.read_errors.inc();
-        self.close(id);
-        let Some(file) = self.files.get_mut(&id) else { return };
-        if !std::mem::replace(&mut file.complained, true) {
-            tracing::warn!(path = %file.location.display(), %error, "cannot read log file; trying again");
-        }
-        file.at_end = true;
-        // no file looks like this: the next poll tries again
-        file.looks = (0, i64::MIN);
-    }
-
-    /// Opens a file, closing the one longest unused where too many are open; false when it cannot be read now.
-    fn ensure_open(&mut self, id: u64) -> bool {
-        let Some(file) = self.files.get(&id) else { return false };
-        if file.file.is_some() {
-            return true;
-        }
-        if self.open_files >= self.settings.max_open_files && !self.close_one(id) {
-            return false;
-        }
-        match open(&file_location(&self.files, id)).and_then(|f| Ok((FileKey::of(&f.metadata()?), f))) {
-            Ok((key, opened)) => {
-                let Some(file) = self.files.get_mut(&id) else { return false };
-                if key != file.key {
-                    // replaced since it was looked at
-                    self.look_at(id);
-                    return false;
-                }
-                file.file = Some(opened);
-                self.open_files += 1;
-                true
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.look_at(id);
-                false
-            }
-            Err(error) => {
-                self.read_failed(id, &error);
-                false
-            }
-        }
-    }
-
-    /// Rotated files stay open: they may have no name any more.
-    fn close_one(&mut self, not: u64) -> bool {
-        let candidates =
-            self.files.iter().filter(|(id, f)| **id != not && f.file.is_some() && f.standing != Standing::Detached);
-        let oldest = candidates.min_by_key(|(_, f)| (!f.at_end, f.used)).map(|(id, _)| *id);
-        oldest.inspect(|id| self.close(*id)).is_some()
-    }
-
-    pub(crate) fn close(&mut self, id: u64) {
-        if self.files.get_mut(&id).is_some_and(|f| f.file.take().is_some()) {
-            self.open_files -= 1;
-        }
-    }
-
-    fn load_checkpoint(&mut self) {
-        match checkpoint::load(&self.checkpoint_path) {
-            Ok(None) => {}
-            Ok(Some(checkpoint)) => {
-                self.clock = StampClock::after(checkpoint.last_time);
-                self.remembered = checkpoint.files.into_iter().map(|e| (e.key, e)).collect();
-                // files that came while weir was away are no backlog
-                self.scans = 1;
-            }
-            Err(error) => {
-                let path = self.checkpoint_path.display();
-                tracing::warn!(source = self.settings.name, %path, %error,
-                    "checkpoint is lost: reading files from their beginning, lines may be sent twice");
-                self.scans = 1;
-            }
-        }
-    }
-
-    fn store_checkpoint(&mut self) {
-        let checkpoint = self.checkpoint();
-        if self.stored.as_ref() == Some(&checkpoint) {
-            return;
-        }
-        match checkpoint::store(&self.checkpoint_path, &checkpoint) {
-            Ok(()) => self.stored = Some(checkpoint),
-            Err(error) => {
-                self.metrics.checkpoint_errors.inc();
-                let path = self.checkpoint_path.display();
-                tracing::warn!(source = self.settings.name, %path, %error, "cannot write checkpoint");
-            }
-        }
-    }
-
-    fn checkpoint(&mut self) -> Checkpoint {
-        let now = (wall_clock() / 1_000_000_000) as u64;
-        let forget = now.saturating_sub(self.settings.forget_after.as_secs());
-        self.remembered.retain(|_, e| e.seen >= forget);
-        // by the hour, so that a source at rest writes nothing
-        let seen = now - now % 3600;
-        let followed =
-            self.files.values().map(|f| Entry { path: f.path.clone(), key: f.key, position: f.progress.safe(), seen });
-        let mut files: Vec<Entry> = followed.chain(self.remembered.values().cloned()).collect();
-        files.sort_unstable_by_key(|e| e.key);
-        Checkpoint { last_time: self.clock.last(), files }
-    }
-}
-
-fn file_location(files: &BTreeMap<u64, Followed>, id: u64) -> PathBuf {
-    files.get(&id).map(|f| f.location.clone()).unwrap_or_default()
 }

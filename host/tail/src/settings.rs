@@ -80,7 +80,7 @@ impl FileLogsSettings {
             // at most a second's lines are sent twice after a crash; each write costs two fsyncs
             checkpoint_interval: Duration::from_secs(1),
             // daily rotation brings a file back under another name within a day
-            forget_after: Duration::from_secs(24 * 3600),
+            forget_after: Duration::from_hours(24),
         }
     }
 

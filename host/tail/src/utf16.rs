@@ -96,7 +96,7 @@ mod tests {
     fn lines_in_both_byte_orders_and_any_chunks() {
         for big_endian in [false, true] {
             let bytes = encode("grün\r\n\n𝄞\nlong long line\nopen", big_endian);
-            for step in 1..bytes.len() + 1 {
+            for step in 1..=bytes.len() {
                 let (lines, cut) = all(&bytes, big_endian, step);
                 assert_eq!(lines, ["grün", "", "𝄞", "long lon", "open"], "step {step}");
                 assert_eq!(cut, 1);

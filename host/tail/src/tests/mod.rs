@@ -1,6 +1,7 @@
 //! Sources against real files.
 
 mod checkpoints;
+mod churn;
 mod many;
 mod rotation;
 mod text;
@@ -17,7 +18,7 @@ use weir_telemetry::{Ledger, Metrics};
 use crate::{BoxFuture, FileLogsSettings, LogOutlet, Tail, TailMetrics};
 
 /// How long a test waits for what must happen; far beyond what it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Keeps all lines, and acknowledges at once or when told.
 pub(crate) struct Collector {
@@ -187,7 +188,11 @@ impl Place {
 
 /// `count` numbered lines from `from`.
 pub(crate) fn numbered(from: usize, count: usize) -> String {
-    (from..from + count).map(|i| format!("line {i}\n")).collect()
+    use std::fmt::Write;
+    (from..from + count).fold(String::new(), |mut text, i| {
+        writeln!(text, "line {i}").unwrap();
+        text
+    })
 }
 
 /// That these are exactly the numbered lines from 0, in order.
