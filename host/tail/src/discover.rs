@@ -79,20 +79,24 @@ impl Reader {
             _ => fs::metadata(&file.location),
         };
         match metadata {
-            Ok(metadata) if FileKey::of(&metadata) == file.key => {
-                if file.look(&metadata) {
-                    if file.standing == Standing::Parked {
-                        self.rotate_away(id);
-                    }
-                    self.enqueue(id);
-                }
-            }
+            Ok(metadata) if FileKey::of(&metadata) == file.key => self.note(id, &metadata),
             Ok(metadata) if metadata.is_file() && file.standing == Standing::Attached => {
                 let path = file.path.clone();
                 self.observe(&path, &metadata);
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => self.read_failed(id, &error),
             _ => self.gone(id),
+        }
+    }
+
+    /// The file looks like this now.
+    fn note(&mut self, id: u64, metadata: &Metadata) {
+        let Some(file) = self.files.get_mut(&id).filter(|f| f.key == FileKey::of(metadata)) else { return };
+        if file.look(metadata) {
+            if file.standing == Standing::Parked {
+                self.rotate_away(id);
+            }
+            self.enqueue(id);
         }
     }
 
@@ -133,13 +137,13 @@ impl Reader {
         let key = FileKey::of(metadata);
         if let Some(&id) = self.by_path.get(path) {
             if self.files.get(&id).is_some_and(|f| f.key == key) {
-                self.look_at(id);
+                self.note(id, metadata);
                 return;
             }
             self.detach(id);
         }
         if let Some(&id) = self.by_key.get(&key) {
-            if self.moved(id, path) {
+            if self.moved(id, path, metadata) {
                 return;
             }
             self.retire(id);
@@ -148,7 +152,7 @@ impl Reader {
     }
 
     /// A known file seen under another path than its own; false when it only has the inode of a file that is gone.
-    fn moved(&mut self, id: u64, path: &Path) -> bool {
+    fn moved(&mut self, id: u64, path: &Path, metadata: &Metadata) -> bool {
         let Some(file) = self.files.get_mut(&id) else { return false };
         if file.standing == Standing::Attached {
             // a second name of it: a hard link, or a symbolic link that another glob found
@@ -162,7 +166,7 @@ impl Reader {
             file.standing = Standing::Attached;
             self.by_path.insert(path.to_owned(), id);
         }
-        self.look_at(id);
+        self.note(id, metadata);
         true
     }
 
@@ -181,14 +185,14 @@ impl Reader {
         if let Some(file) = self.files.get_mut(&id) {
             file.by_symlink = fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
         }
-        if !attached {
-            self.rotate_away(id);
-        } else {
+        if attached {
             self.by_path.insert(path.to_owned(), id);
             let watched = self.watch.add_file(path);
             self.watch_failed(watched.err());
+        } else {
+            self.rotate_away(id);
         }
-        self.look_at(id);
+        self.note(id, metadata);
     }
 
     /// Device numbers may change with a reboot; path, inode and head together are as good.

@@ -25,11 +25,22 @@ pub(crate) struct Position {
 pub(crate) struct Unacked {
     bytes: AtomicU64,
     batches: AtomicU64,
+    ahead: AtomicU64,
 }
 
 impl Unacked {
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Bytes that the outlet has not been offered yet.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.ahead.load(Ordering::Acquire)
+    }
+
+    /// A batch of that many bytes is about to be offered to the outlet.
+    pub(crate) fn taken(&self, bytes: u64) {
+        self.ahead.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     pub(crate) fn batches(&self) -> u64 {
@@ -74,6 +85,7 @@ impl Progress {
         inner.pending.push_back(Pending { after, bytes, settled: None });
         self.unacked.bytes.fetch_add(bytes, Ordering::AcqRel);
         self.unacked.batches.fetch_add(1, Ordering::AcqRel);
+        self.unacked.ahead.fetch_add(bytes, Ordering::AcqRel);
         drop(inner);
         Ack::new(self.clone(), token)
     }

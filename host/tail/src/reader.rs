@@ -28,6 +28,10 @@ use crate::watch::Watch;
 /// written, and a source that reads 64 MB/s shall not wait for that.
 const MAX_UNACKED_BYTES: u64 = 64 << 20;
 
+/// Bytes read ahead of the outlet, but for the batch that exceeds them: one batch waits while another is processed. More
+/// would only be memory.
+pub(crate) const BYTES_AHEAD: u64 = 1 << 20;
+
 /// Most batches that a file has without acknowledgement; a file that grows by a line at a time gathers lines meanwhile.
 const MAX_UNACKED_BATCHES: usize = 64;
 
@@ -88,6 +92,7 @@ impl Reader {
         patterns: Patterns,
         metrics: SourceMetrics,
         wake: Arc<Wake>,
+        unacked: Arc<Unacked>,
         out: mpsc::Sender<LogBatch>,
         checkpoint_path: PathBuf,
     ) -> Self {
@@ -101,7 +106,7 @@ impl Reader {
             patterns,
             limits,
             metrics,
-            unacked: Arc::default(),
+            unacked,
             watch,
             watch_warned: false,
             files: BTreeMap::new(),
@@ -226,7 +231,7 @@ impl Reader {
     fn round(&mut self) -> bool {
         let mut progress = false;
         for _ in 0..self.ready.len().min(TURNS_A_ROUND) {
-            if self.out.capacity() == 0 || self.unacked.bytes() >= MAX_UNACKED_BYTES {
+            if !self.outlet_has_room() {
                 return false;
             }
             let Some(id) = self.ready.pop_front() else { break };
@@ -242,9 +247,11 @@ impl Reader {
     }
 
     fn has_room(&self, id: u64) -> bool {
-        self.out.capacity() > 0
-            && self.unacked.bytes() < MAX_UNACKED_BYTES
-            && self.files.get(&id).is_some_and(|f| f.progress.waiting() < MAX_UNACKED_BATCHES)
+        self.outlet_has_room() && self.files.get(&id).is_some_and(|f| f.progress.waiting() < MAX_UNACKED_BATCHES)
+    }
+
+    fn outlet_has_room(&self) -> bool {
+        self.out.capacity() > 0 && self.unacked.ahead() < BYTES_AHEAD && self.unacked.bytes() < MAX_UNACKED_BYTES
     }
 
     /// Whether an older file of the same stream is not at its end yet.

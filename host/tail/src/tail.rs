@@ -13,12 +13,14 @@ use crate::checkpoint;
 use crate::metrics::TailMetrics;
 use crate::outlet::LogOutlet;
 use crate::patterns::Patterns;
+use crate::progress::Unacked;
 use crate::reader::Reader;
 use crate::settings::{FileLogsSettings, SettingsError};
 use crate::wake::{Stop, Wake};
 
-/// Batches between the reader and the outlet: one is read while another is processed. More would only be memory.
-const BATCHES_AHEAD: usize = 1;
+/// Batches between the reader and the outlet, at most: with thousands of small files a thread switch for each would
+/// cost more than reading them. What bounds the memory is [`BYTES_AHEAD`](crate::reader::BYTES_AHEAD).
+const BATCHES_AHEAD: usize = 64;
 
 /// One source of log files that is being followed: a thread that reads, and a task that hands batches on.
 ///
@@ -82,19 +84,20 @@ impl Tail {
         std::fs::create_dir_all(checkpoints)
             .map_err(|source| StartError::Directory { path: checkpoints.to_owned(), source })?;
         let wake = Arc::new(Wake::default());
+        let unacked = Arc::new(Unacked::default());
         let (out, batches) = mpsc::channel(BATCHES_AHEAD);
         let path = checkpoint::path_of(checkpoints, &name);
-        let (metrics, reader_wake) = (metrics.of(&name), wake.clone());
+        let (metrics, reader_wake, reader_unacked) = (metrics.of(&name), wake.clone(), unacked.clone());
         let (tell, ended) = oneshot::channel();
         let reader = std::thread::Builder::new()
             .name(format!("tail {name}"))
             .spawn(move || {
-                Reader::new(settings, patterns, metrics, reader_wake, out, path).run();
+                Reader::new(settings, patterns, metrics, reader_wake, reader_unacked, out, path).run();
                 let _ = tell.send(());
             })
             .map_err(|source| StartError::Thread { name: name.clone(), source })?;
         let account = ledger.account(format!("file_logs.{name}"), Signal::Lines);
-        let forwarder = tokio::spawn(forward(batches, outlet, account, wake.clone()));
+        let forwarder = tokio::spawn(forward(batches, outlet, account, wake.clone(), unacked));
         Ok(Self { wake, ended: Some(ended), reader: Some(reader), forwarder })
     }
 
@@ -125,8 +128,15 @@ impl Drop for Tail {
     }
 }
 
-async fn forward(mut batches: mpsc::Receiver<LogBatch>, outlet: Arc<dyn LogOutlet>, account: Account, wake: Arc<Wake>) {
+async fn forward(
+    mut batches: mpsc::Receiver<LogBatch>,
+    outlet: Arc<dyn LogOutlet>,
+    account: Account,
+    wake: Arc<Wake>,
+    unacked: Arc<Unacked>,
+) {
     while let Some(batch) = batches.recv().await {
+        unacked.taken(batch.text.len() as u64);
         wake.room();
         account.read.inc_by(batch.len() as u64);
         outlet.accept(batch).await;

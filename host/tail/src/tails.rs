@@ -40,7 +40,8 @@ impl Tails {
     }
 
     /// Makes the running sources those of `settings`: stops what is gone, starts what is new, restarts what differs, and
-    /// leaves the others alone. Settings that cannot work change nothing at all.
+    /// leaves the others alone. Settings that cannot work change nothing at all; after any other error some sources may be
+    /// missing, and applying again makes up for it.
     pub async fn apply(&mut self, settings: Vec<FileLogsSettings>) -> Result<(), StartError> {
         let mut names = HashSet::new();
         for one in &settings {

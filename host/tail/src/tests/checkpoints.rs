@@ -67,6 +67,33 @@ async fn a_kill_loses_nothing_and_repeats_only_what_was_not_checkpointed() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_no_longer_than_it_may() {
+    let place = Place::new();
+    place.append("app.log", numbered(0, 30));
+    let mut settings = place.settings(&["*.log"]);
+    settings.batch_lines = 10;
+    let out = Collector::new();
+    out.hold();
+    let tail = place.start(settings.clone(), &out);
+    out.lines(30).await;
+    let mut held = out.held();
+    held.remove(0).done();
+    tail.stop(Duration::ZERO).await;
+    // too late for this run
+    held.into_iter().for_each(Ack::done);
+    // an outlet that never comes back does not hold a stop up either
+    let stuck = Collector::new();
+    stuck.open_gate(false);
+    let tail = place.start(settings.clone(), &stuck);
+    place.metric("weir_tail_lines_total{source=\"app\"} 50").await;
+    tail.stop(Duration::ZERO).await;
+    let again = Collector::new();
+    let tail = place.start(settings, &again);
+    assert_eq!(again.texts(20).await[0], "line 10");
+    tail.stop(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn a_reused_inode_is_a_new_file() {
     let place = Place::new();
     place.append("app.log", numbered(0, 20));

@@ -32,6 +32,8 @@ async fn hostile_bytes_come_through_and_are_counted() {
     place.metric("weir_tail_invalid_utf8_lines_total{source=\"app\"} 1").await;
     place.metric("weir_tail_lines_total{source=\"app\"} 4").await;
     place.metric("weir_tail_lag_bytes{source=\"app\"} 0").await;
+    let read = "weir_records_total{component=\"file_logs.app\",signal=\"lines\",stage=\"read\",reason=\"\"} 4";
+    place.metric(read).await;
     tail.stop(PATIENCE).await;
 }
 
@@ -83,8 +85,8 @@ async fn a_slow_outlet_pauses_reading_and_nothing_is_lost() {
     let out = Collector::new();
     out.open_gate(false);
     let tail = place.start(settings, &out);
-    // one batch in the outlet, one on the way: 20 lines, and the third only once the first is through
-    place.metric("weir_tail_lines_total{source=\"app\"} 20").await;
+    // 64 batches wait for the outlet or an acknowledgement, and no more are read
+    place.metric("weir_tail_lines_total{source=\"app\"} 640").await;
     out.open_gate(true);
     let texts = out.texts(1000).await;
     assert_eq!(texts.len(), 1000);
