@@ -29,11 +29,25 @@ const MAX_REMEMBERED: usize = 20_000;
 /// Paths that linemux may hold beyond those being followed before it is begun anew; it forgets none by itself.
 const MAX_STALE_WATCHES: usize = 1000;
 
+/// Stands for the time of a directory that must be listed again; differs from that of any directory at rest.
+const UNSETTLED: i64 = i64::MIN;
+
+/// Stands for the time of a directory that is not there.
+const MISSING: i64 = i64::MIN + 1;
+
+/// Ten times the coarsest tick of a kernel, in nanoseconds.
+const TICK: i64 = 100_000_000;
+
 impl Reader {
     /// Expands the globs and takes up what is new.
     pub(crate) fn scan(&mut self) {
         self.scan_soon = false;
+        let before: HashMap<PathBuf, i64> =
+            self.directories.drain().map(|(path, _)| (path.clone(), settled_mtime(&path))).collect();
         let found = self.patterns.expand();
+        // one that is new is looked at once more: a file may have come between its listing and now
+        let mtime = |path: &PathBuf| before.get(path).copied().unwrap_or(UNSETTLED);
+        self.directories = found.directories.iter().map(|d| (d.clone(), mtime(d))).collect();
         for (path, error) in &found.errors {
             self.metrics.read_errors.inc();
             if self.scans <= 1 {
@@ -42,11 +56,6 @@ impl Reader {
         }
         if self.watch.len() > self.files.len() * 2 + MAX_STALE_WATCHES {
             self.rewatch();
-        }
-        // before the globs: what is noticed from here on belongs to the next expansion
-        for directory in &found.directories {
-            let watched = self.watch.add_directory(directory);
-            self.watch_failed(watched.err());
         }
         if !std::mem::replace(&mut self.recovered, true) {
             self.recover_rotated(&found);
@@ -69,6 +78,15 @@ impl Reader {
         }
         self.scans = scan;
         self.forget_parked();
+    }
+
+    /// Whether a directory has changed since the globs were last expanded.
+    pub(crate) fn look_at_directories(&mut self) {
+        let changed = |(path, known): (&PathBuf, &i64)| {
+            let mtime = settled_mtime(path);
+            mtime == UNSETTLED || mtime != *known
+        };
+        self.scan_soon |= self.directories.iter().any(changed);
     }
 
     /// Looks at one file: has it grown, has it gone?
@@ -337,6 +355,15 @@ impl Reader {
                 "cannot watch some log files (fs.inotify.max_user_watches, max_user_instances?); polling them");
         }
     }
+}
+
+/// The modification time of a directory (ns), or [`UNSETTLED`] where a change could still leave it as it is: the kernel
+/// stamps with the granularity of its tick, 10 ms at most.
+fn settled_mtime(path: &Path) -> i64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = fs::metadata(path) else { return MISSING };
+    let mtime = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+    if wall_clock().saturating_sub(mtime).abs() < TICK { UNSETTLED } else { mtime }
 }
 
 /// Whether the file at `path` may be the one in which `position` was reached.

@@ -67,6 +67,8 @@ pub(crate) struct Reader {
     pub(crate) remembered: HashMap<FileKey, Entry>,
     /// Paths whose file went away; a new one is expected.
     pub(crate) awaited: Vec<(PathBuf, Instant)>,
+    /// The directories in which a new file could match, with their modification times (ns) before they were listed.
+    pub(crate) directories: HashMap<PathBuf, i64>,
     pub(crate) ready: VecDeque<u64>,
     pub(crate) scans: u64,
     /// Files of the checkpoint that were renamed meanwhile were looked for.
@@ -115,6 +117,7 @@ impl Reader {
             by_path: HashMap::new(),
             remembered: HashMap::new(),
             awaited: Vec::new(),
+            directories: HashMap::new(),
             ready: VecDeque::new(),
             scans: 0,
             recovered: false,
@@ -204,6 +207,7 @@ impl Reader {
             self.finish_if_quiet(id, now);
         }
         self.look_for_awaited(now);
+        self.look_at_directories();
         self.metrics.files.set(self.files.values().filter(|f| f.standing != Standing::Parked).count() as i64);
         self.metrics.open.set(self.open_files as i64);
         self.metrics.lag.set(self.files.values().map(Followed::lag).sum::<u64>() as i64);

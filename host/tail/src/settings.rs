@@ -26,7 +26,7 @@ pub struct FileLogsSettings {
     pub batch_bytes: usize,
     /// How often known files are looked at in case the kernel's notice was missed.
     pub poll_interval: Duration,
-    /// How often the globs are expanded anew; a notice that a file was created brings it forward.
+    /// How often the globs are expanded anew; a change to a directory brings it forward to the next poll.
     pub glob_interval: Duration,
     /// Most descriptors that the source keeps open.
     pub max_open_files: usize,

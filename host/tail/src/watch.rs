@@ -3,6 +3,9 @@
 //! A notice only sets a bit: which file to look at, or that the globs should be expanded. linemux queues notices
 //! without a bound, so they are taken out at every turn of the reader, whether or not anything can be read. Nothing
 //! depends on a notice: polling finds the same, later.
+//!
+//! Directories are not watched but polled for their modification time: a watch on a directory repeats the notice of
+//! every write to a file in it, and keeps the kernel from merging them.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,16 +18,12 @@ use linemux::MuxedEvents;
 
 use crate::wake::{EventWaker, Wake};
 
-/// linemux watches a directory while it waits for a file in it. This one never comes.
-const SENTINEL: &str = ".weir-never-here";
-
 pub(crate) struct Watch {
     events: Option<MuxedEvents>,
     waker: Waker,
     /// Paths as linemux knows them (directory resolved), and as the globs found them.
     files: HashMap<PathBuf, PathBuf>,
     added: HashSet<PathBuf>,
-    directories: HashSet<PathBuf>,
 }
 
 /// What the notices since the last look say.
@@ -54,13 +53,7 @@ impl Watch {
     }
 
     fn with(events: Option<MuxedEvents>, wake: &Arc<Wake>) -> Self {
-        Self {
-            events,
-            waker: Arc::new(EventWaker(wake.clone())).into(),
-            files: HashMap::new(),
-            added: HashSet::new(),
-            directories: HashSet::new(),
-        }
+        Self { events, waker: Arc::new(EventWaker(wake.clone())).into(), files: HashMap::new(), added: HashSet::new() }
     }
 
     /// Asks for notices of a file.
@@ -69,14 +62,6 @@ impl Watch {
             && let Some(known_as) = self.add(path)?
         {
             self.files.insert(known_as, path.to_owned());
-        }
-        Ok(())
-    }
-
-    /// Asks for notices of files that are created in a directory.
-    pub(crate) fn add_directory(&mut self, path: &Path) -> io::Result<()> {
-        if self.directories.insert(path.to_owned()) {
-            self.add(&path.join(SENTINEL))?;
         }
         Ok(())
     }
