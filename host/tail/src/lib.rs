@@ -1,1 +1,56 @@
-//! weir-tail.
+//! Follows log files.
+//!
+//! Each source ([`FileLogsSettings`]) has one thread that finds files by its globs, reads what is new, frames lines and
+//! hands them as batches to its [`LogOutlet`]. An outlet that takes its time pauses its source, and no other.
+//!
+//! # Which file is which
+//! A file is known by device and inode, and by a [`Fingerprint`] of what was read of its head:
+//!
+//! - renamed: it is read on through the open descriptor until it has been quiet for `rotate_grace`, under the name it
+//!   had; the new file under that name follows behind it. Found again by a glob, it is not read twice.
+//! - truncated, or written anew (copytruncate, a reused inode): it is begun from its start. What was written between
+//!   the last read and the truncation is lost, as with every reader; the event is counted.
+//! - deleted: it is read to its end through the open descriptor.
+//! - renamed while weir was away: it is looked for by its inode beside its old path.
+//! - renamed before weir ever saw it: only a glob that matches its new name finds it.
+//! - a copy is another file: where logs are rotated by copytruncate, let no glob match the copies.
+//!
+//! # What a line is
+//! See [`frame`]. A last line without a line end waits for it, and is handed on as it is only when its file was rotated
+//! and finished. Files that begin with a UTF-16 byte order mark are decoded. A batch's lines are stamped with the time
+//! they were read, strictly increasing within the source ([`stamps`]).
+//!
+//! # What is never lost
+//! The checkpoint advances over the contiguous prefix of batches that were acknowledged. After a crash lines may come
+//! twice: those handed on and not acknowledged, or acknowledged since the last write. A batch that is settled as unsafe
+//! stops its file's checkpoint (not its reading) until the next start.
+
+mod checkpoint;
+mod descriptors;
+mod discover;
+mod followed;
+pub mod frame;
+pub mod identity;
+mod metrics;
+mod outlet;
+mod patterns;
+mod progress;
+mod reader;
+pub mod settings;
+pub mod stamps;
+mod tail;
+mod tails;
+mod upkeep;
+mod utf16;
+mod wake;
+mod watch;
+
+pub use identity::Fingerprint;
+pub use metrics::TailMetrics;
+pub use outlet::{BoxFuture, LogOutlet};
+pub use settings::{FileLogsSettings, ReadFrom, SettingsError};
+pub use tail::{StartError, Tail};
+pub use tails::{MakeOutlet, Tails};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Which files are open: no more than the source may hold.
+
+use std::io;
+
+use crate::followed::{Standing, open};
+use crate::identity::FileKey;
+use crate::reader::Reader;
+
+impl Reader {
+    /// Opens a file, closing one long unused where too many are open; false when it cannot be read now.
+    pub(crate) fn ensure_open(&mut self, id: u64) -> bool {
+        let Some(file) = self.files.get(&id) else { return false };
+        if file.file.is_some() {
+            return true;
+        }
+        let location = file.location.clone();
+        if self.open_files >= self.settings.max_open_files && !self.close_one() {
+            return false;
+        }
+        match open(&location).and_then(|f| Ok((FileKey::of(&f.metadata()?), f))) {
+            Ok((key, opened)) => {
+                let Some(file) = self.files.get_mut(&id) else { return false };
+                if key != file.key {
+                    // replaced since it was looked at
+                    self.look_at(id);
+                    return false;
+                }
+                file.file = Some(opened);
+                self.open_files += 1;
+                self.opened.push_back((id, file.used));
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.look_at(id);
+                false
+            }
+            Err(error) => {
+                self.read_failed(id, &error);
+                false
+            }
+        }
+    }
+
+    /// Closes an open file that was not used since it was last considered. Rotated files stay open: they may have no
+    /// name any more.
+    fn close_one(&mut self) -> bool {
+        // after one time round, nobody can have been used since
+        for _ in 0..self.opened.len() * 2 {
+            let Some((id, used)) = self.opened.pop_front() else { break };
+            match self.files.get(&id) {
+                Some(file) if file.file.is_none() => {}
+                Some(file) if file.used != used || file.standing == Standing::Detached => {
+                    self.opened.push_back((id, file.used));
+                }
+                Some(_) => {
+                    self.close(id);
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    pub(crate) fn close(&mut self, id: u64) {
+        if self.files.get_mut(&id).is_some_and(|f| f.file.take().is_some()) {
+            self.open_files -= 1;
+        }
+        // entries of files closed otherwise are skipped above; where that never runs they must not pile up
+        if self.opened.len() > self.open_files * 2 + 16 {
+            let files = &self.files;
+            self.opened.retain(|(id, _)| files.get(id).is_some_and(|f| f.file.is_some()));
+        }
+    }
+
+    pub(crate) fn read_failed(&mut self, id: u64, error: &std::io::Error) {
+        self.metrics.read_errors.inc();
+        self.close(id);
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if !std::mem::replace(&mut file.complained, true) {
+            tracing::warn!(path = %file.location.display(), %error, "cannot read log file; trying again");
+        }
+        file.at_end = true;
+        // no file looks like this: the next poll tries again
+        file.looks = (0, i64::MIN);
+    }
+}

@@ -1,0 +1,101 @@
+//! Which file is which, across renames, truncation and reused inodes.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Most bytes of a file's head that its fingerprint covers: enough to tell logs with a common banner apart, and one
+/// page read from the cache.
+pub const FINGERPRINT_BYTES: usize = 1024;
+
+/// Where a file lives on its file system. A key is only as good as the file is open: a free inode is soon used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileKey {
+    /// The device.
+    pub dev: u64,
+    /// The inode.
+    pub inode: u64,
+}
+
+impl FileKey {
+    /// The key of the file that `metadata` is of.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { dev: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// The CRC32C of the first bytes of a file, as far as they were read and at most [`FINGERPRINT_BYTES`].
+///
+/// What was already read of a log never changes; when it does, this is another file, or the same one written anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// How many bytes are covered.
+    pub len: u32,
+    /// Their CRC32C.
+    pub crc: u32,
+}
+
+impl Fingerprint {
+    /// Of the first `read` bytes of a file.
+    pub fn of(file: &File, read: u64) -> io::Result<Self> {
+        let mut head = [0; FINGERPRINT_BYTES];
+        let want = usize::try_from(read).unwrap_or(usize::MAX).min(FINGERPRINT_BYTES);
+        let got = read_full_at(file, head.get_mut(..want).unwrap_or_default(), 0)?;
+        Ok(Self { len: got as u32, crc: crc32c::crc32c(head.get(..got).unwrap_or_default()) })
+    }
+
+    /// Whether the file still begins with the bytes that this was made of.
+    pub fn matches(self, file: &File) -> io::Result<bool> {
+        Ok(self.len == 0 || Self::of(file, u64::from(self.len))? == self)
+    }
+}
+
+/// Reads until the buffer is full or the file ends; returns how many bytes there are.
+pub fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|r| !r.is_empty()) {
+        match file.read_at(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// Looks in a directory for a file by its key: a rotated log is usually still beside the new one, under a name that
+/// no glob covers.
+pub fn find_in_directory(directory: &Path, key: FileKey) -> Option<PathBuf> {
+    use std::os::unix::fs::DirEntryExt;
+    std::fs::read_dir(directory).ok()?.flatten().find_map(|entry| {
+        if entry.ino() != key.inode {
+            return None;
+        }
+        let metadata = entry.metadata().ok()?;
+        (metadata.is_file() && FileKey::of(&metadata) == key).then(|| entry.path())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_fingerprint_holds_while_the_file_grows_and_not_when_it_is_written_anew() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"first line\n").unwrap();
+        let print = Fingerprint::of(&file, 6).unwrap();
+        assert_eq!(print.len, 6);
+        file.write_all(&[b'x'; 4000]).unwrap();
+        assert!(print.matches(&file).unwrap());
+        assert_eq!(Fingerprint::of(&file, 4000).unwrap().len, 1024);
+        file.write_at(b"F", 0).unwrap();
+        assert!(!print.matches(&file).unwrap());
+        file.set_len(3).unwrap();
+        assert!(!print.matches(&file).unwrap(), "a shorter file is another one");
+        assert!(Fingerprint::default().matches(&file).unwrap());
+    }
+}
