@@ -47,7 +47,7 @@ impl Answer {
     /// The same with a body.
     #[must_use]
     pub fn body(mut self, body: &str) -> Self {
-        self.body = body.to_owned();
+        body.clone_into(&mut self.body);
         self
     }
 
