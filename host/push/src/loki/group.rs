@@ -14,6 +14,9 @@ use crate::protocol::Protocol;
 use crate::wire::FIELD_1;
 use weir_model::labels::put_varint;
 
+/// How long to let a queue be whose room went to another: long against an append, short against a fsync.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Nanoseconds in a millisecond.
 const MILLI: i64 = 1_000_000;
 
@@ -53,9 +56,6 @@ impl Group {
         Self { encoding, sinks, lanes, streams: Mutex::default(), retired: AtomicBool::new(false) }
     }
 
-    pub(crate) fn encoding(&self) -> &Encoding {
-        &self.encoding
-    }
 
     /// Waits until no parcel waits for room. Cancel-safe: it only moves what is in the lanes already.
     pub(crate) async fn room(&self) {
@@ -64,8 +64,10 @@ impl Group {
                 sink.room(bytes).await;
             }
             self.offer();
-            // room for one does not mean that another was not faster: let the others run before asking again
-            tokio::task::yield_now().await;
+            if self.stuck().is_some() {
+                // another batch was faster, or a reload has the queue closed for a moment
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
         }
     }
 

@@ -114,6 +114,11 @@ impl Group {
         self.flush();
     }
 
+    /// Looks at a lane's uncompressed messages; for benchmarks and tests.
+    pub(crate) fn with_raw<T>(&self, lane: usize, look: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+        self.lanes.get(lane).map(|lane| look(&mut lock(lane).raw))
+    }
+
     /// Whether nothing is buffered and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.lanes.iter().all(|lane| lock(lane).is_idle())
