@@ -31,8 +31,7 @@ impl BatchSettings {
     /// core's cache holds while snappy walks it, far below every receiver's limit, and 8 MiB for all lanes. The disk
     /// queue already evens out bursts, so waiting 5 s as Prometheus does would only age the data: at 1 s, a mid-sized
     /// host still fills its requests.
-    pub const REMOTE_WRITE: Self =
-        Self { max_records: 10_000, max_bytes: 1 << 20, deadline: Duration::from_secs(1) };
+    pub const REMOTE_WRITE: Self = Self { max_records: 10_000, max_bytes: 1 << 20, deadline: Duration::from_secs(1) };
 
     /// For Loki: 1 MiB before compression as Promtail, a quarter of what a default Loki takes in one message; 1 s as
     /// Promtail. Lines are not counted against a limit of their own: 100,000 only bounds the work of one request.

@@ -37,3 +37,6 @@ pub(crate) trait Intake: Send + Sync {
     /// Waits until it is worth offering a body of so many bytes (again).
     fn room(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

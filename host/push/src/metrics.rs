@@ -102,7 +102,11 @@ impl Kind {
             bytes: counter("bytes", "Bytes of request bodies that the backend has taken, compressed"),
             pending: gauge("samples_pending", "Samples that are neither delivered nor dropped"),
             dropped: metrics.register(&name("samples_dropped"), "Samples dropped, by reason", Family::default()),
-            duration: metrics.register(&name("sent_batch_duration_seconds"), "Time from request to answer", durations()),
+            duration: metrics.register(
+                &name("sent_batch_duration_seconds"),
+                "Time from request to answer",
+                durations(),
+            ),
             highest_sent: metrics.register(
                 &name("queue_highest_sent_timestamp_seconds"),
                 "Newest timestamp that the backend has taken, in seconds since the epoch",

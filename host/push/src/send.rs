@@ -4,9 +4,6 @@
 mod endpoint;
 mod lane;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -56,7 +56,6 @@ impl Group {
         Self { encoding, sinks, lanes, streams: Mutex::default(), retired: AtomicBool::new(false) }
     }
 
-
     /// Waits until no parcel waits for room. Cancel-safe: it only moves what is in the lanes already.
     pub(crate) async fn room(&self) {
         while let Some((sink, bytes)) = self.stuck() {

@@ -56,8 +56,7 @@ impl Endpoint {
         match self.client.post(&self.url, self.headers(protocol), body, deadline).await {
             Ok(response) => {
                 let status = response.status;
-                let verdict =
-                    answer::verdict(protocol, status, &response.headers, self.sending.retry_on_http_429);
+                let verdict = answer::verdict(protocol, status, &response.headers, self.sending.retry_on_http_429);
                 // read also where nobody asks, so that the connection can serve again
                 let text = response.text_limited(LOGGED_BODY).await;
                 Answered { verdict, words: format!("{status}: {}", text.trim_end()) }

@@ -92,7 +92,8 @@ impl Spec {
         if let Some(header) = reserved_header(self.client.headers.iter().map(|(name, _)| name)) {
             return Err(SinkError::Header { component: component(), header });
         }
-        let client = Client::new(&self.client).map_err(|source| SinkError::Client { component: component(), source })?;
+        let client =
+            Client::new(&self.client).map_err(|source| SinkError::Client { component: component(), source })?;
         let tenant = self.tenant.as_deref().map(HeaderValue::from_str).transpose();
         let tenant = tenant.map_err(|_| SinkError::Tenant { component: component() })?;
         Ok(Endpoint { url: self.url.clone(), client, tenant, sending: self.sending.clone() })
