@@ -8,7 +8,7 @@ use crate::protocol::Protocol;
 
 /// The longest that a `Retry-After` is followed: a backend with a wrong clock, or a hostile one, must not silence a sink
 /// for days.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// What to do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

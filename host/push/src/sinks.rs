@@ -230,17 +230,27 @@ impl Inner {
 
     fn flush(&self) {
         let (remote_write, loki) = lock(&self.state).all_groups();
-        remote_write.iter().for_each(|g| g.flush());
-        loki.iter().for_each(|g| g.flush());
+        for group in &remote_write {
+            group.flush();
+        }
+        for group in &loki {
+            group.flush();
+        }
     }
 
     fn tick(&self, ticks: u64) {
         let now = Instant::now();
         let (remote_write, loki) = lock(&self.state).all_groups();
-        remote_write.iter().for_each(|g| g.tick(now));
-        loki.iter().for_each(|g| g.tick(now));
+        for group in &remote_write {
+            group.tick(now);
+        }
+        for group in &loki {
+            group.tick(now);
+        }
         if ticks.is_multiple_of(IDLE_TICKS) {
-            loki.iter().for_each(|g| g.forget_idle(now));
+            for group in &loki {
+                group.forget_idle(now);
+            }
         }
         drop((remote_write, loki));
         lock(&self.state).forget_retired();
@@ -264,9 +274,10 @@ impl State {
     fn remote_write_groups(&mut self, names: &[String]) -> Vec<Arc<remote_write::Group>> {
         let mut parts: Vec<(remote_write::Encoding, Vec<String>)> = Vec::new();
         for component in components("remote_write", names) {
-            match self.running.get(&component).map(|r| &r.encode) {
-                Some(Encode::RemoteWrite(encoding)) => join(&mut parts, encoding, component),
-                _ => tracing::error!(sink = component, "routed to a sink that is not there"),
+            if let Some(Encode::RemoteWrite(encoding)) = self.running.get(&component).map(|r| &r.encode) {
+                join(&mut parts, encoding, component);
+            } else {
+                tracing::error!(sink = component, "routed to a sink that is not there");
             }
         }
         let make = |(encoding, members): (_, Vec<String>)| {
@@ -284,9 +295,10 @@ impl State {
     fn loki_groups(&mut self, names: &[String]) -> Vec<Arc<loki::Group>> {
         let mut parts: Vec<(loki::Encoding, Vec<String>)> = Vec::new();
         for component in components("loki", names) {
-            match self.running.get(&component).map(|r| &r.encode) {
-                Some(Encode::Loki(encoding)) => join(&mut parts, encoding, component),
-                _ => tracing::error!(sink = component, "routed to a sink that is not there"),
+            if let Some(Encode::Loki(encoding)) = self.running.get(&component).map(|r| &r.encode) {
+                join(&mut parts, encoding, component);
+            } else {
+                tracing::error!(sink = component, "routed to a sink that is not there");
             }
         }
         let make = |(encoding, members): (_, Vec<String>)| {

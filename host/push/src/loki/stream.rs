@@ -12,7 +12,7 @@ use weir_model::{LabelSet, Labels, LabelsBuilder};
 use crate::wire::{FIELD_1, put_field};
 
 /// A stream that has had no line for so long is forgotten; its clock by then lies far behind any new line's time.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// Streams remembered at once, a group or a lane: some 30 MB with labels of usual size, and ten times what a Loki
 /// tenant may have by default (5,000). Beyond it those unused for longest go first.

@@ -40,7 +40,9 @@ fn rig(encoding: Encoding) -> Rig {
 
 fn births(sets: &[(u32, LabelSet)]) -> Births {
     let mut births = Births::default();
-    sets.iter().for_each(|(slot, set)| births.push(*slot, set.as_labels()));
+    for (slot, set) in sets {
+        births.push(*slot, set.as_labels());
+    }
     births
 }
 

@@ -1,5 +1,6 @@
 //! From settings to what is needed to run a sink.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderValue, Uri};
@@ -121,7 +122,10 @@ fn queue_dir(data_dir: &Path, component: &str) -> PathBuf {
     for byte in component.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02x}")),
+            _ => {
+                // writing to a String does not fail
+                let _ = write!(name, "%{byte:02x}");
+            }
         }
     }
     data_dir.join("queue").join(name)

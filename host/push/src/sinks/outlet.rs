@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_model::{Ack, LogBatch, Page, PageSink};
+use weir_model::{LogBatch, Page, PageSink};
 
 use crate::loki;
 use crate::remote_write::{Group, TargetEncoder};
@@ -47,7 +47,9 @@ impl LokiOutlet {
             group.write(&batch);
         }
         // the lanes hold clones
-        batch.ack.take().map(Ack::done);
+        if let Some(ack) = batch.ack.take() {
+            ack.done();
+        }
     }
 }
 

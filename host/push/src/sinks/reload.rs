@@ -163,8 +163,12 @@ impl Inner {
             state.retired.1.extend(groups.1.iter().map(|(_, g)| g.clone()));
             groups
         };
-        remote_write.iter().for_each(|(_, g)| g.retire());
-        loki.iter().for_each(|(_, g)| g.retire());
+        for (_, group) in &remote_write {
+            group.retire();
+        }
+        for (_, group) in &loki {
+            group.retire();
+        }
     }
 
     async fn open_queue(&self, spec: &Spec) -> Result<Queue, SinkError> {

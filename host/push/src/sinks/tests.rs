@@ -107,7 +107,9 @@ impl Target {
 
 fn lines(lines: &[&str]) -> LogBatch {
     let mut batch = LogBatch { streams: vec![[("job", "x")].iter().collect()], ..LogBatch::default() };
-    lines.iter().for_each(|line| batch.push(1, line));
+    for line in lines {
+        batch.push(1, line);
+    }
     batch
 }
 
