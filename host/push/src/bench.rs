@@ -1,0 +1,59 @@
+//! What the benchmark needs to see of the encoders. Not part of the interface.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use weir_model::{LabelSet, Page, PageSink};
+use weir_relabel::Rules;
+
+use crate::batch::BatchSettings;
+use crate::intake::{Intake, Offered, Parcel};
+use crate::remote_write::{Encoding, Group, TargetEncoder};
+use crate::scratch::ScratchPool;
+
+struct Nowhere;
+
+impl Intake for Nowhere {
+    fn routed(&self, _: u64, _: i64) {}
+    fn dropped(&self, _: &'static str, _: u64) {}
+    fn offer(&self, _: usize, _: &mut Parcel) -> Offered {
+        Offered::Settled
+    }
+    fn give_up(&self, _: Parcel) {}
+    fn room(&self, _: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A target whose requests go nowhere.
+pub struct Target(TargetEncoder, Arc<Group>);
+
+/// A target's encoder that cuts requests at so many bytes.
+pub fn encoder(max_bytes: usize) -> Target {
+    let batch = BatchSettings { max_bytes, max_records: u32::MAX, ..BatchSettings::REMOTE_WRITE };
+    let encoding = Encoding { external_labels: LabelSet::default(), write_relabel: Rules::default(), batch, lanes: 1 };
+    let group = Arc::new(Group::new(encoding, vec![Arc::new(Nowhere)]));
+    Target(TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 0), group)
+}
+
+impl Target {
+    /// Encodes a page.
+    pub fn accept(&mut self, page: &Page<'_>) {
+        self.0.accept(page);
+    }
+
+    /// Throws away what is encoded.
+    pub fn forget(&self) {
+        self.1.with_raw(0, Vec::clear);
+    }
+
+    /// What is encoded.
+    pub fn raw(&self) -> Vec<u8> {
+        self.1.with_raw(0, |raw| raw.clone()).unwrap_or_default()
+    }
+}
+
+/// Compresses a request; the length, 0 on an error.
+pub fn snappy(raw: &[u8], packed: &mut [u8]) -> usize {
+    snap::raw::Encoder::new().compress(raw, packed).unwrap_or_default()
+}

@@ -1,0 +1,42 @@
+//! What an encoder sees of a sink.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use weir_queue::{OnDurable, RecordMeta};
+
+/// A request's body on its way into a queue.
+pub(crate) struct Parcel {
+    /// What the queue keeps beside the body.
+    pub(crate) meta: RecordMeta,
+    /// The compressed body; shared by the sinks of a group.
+    pub(crate) body: Bytes,
+    /// Settles the acknowledgements of what is in it; taken by the queue together with the body.
+    pub(crate) on_durable: Option<OnDurable>,
+}
+
+/// What became of an offered parcel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// It is the queue's, or it was dropped and counted.
+    Settled,
+    /// It stays with the caller, who offers it again after [`Intake::room`], before any later one of its lane.
+    Later,
+}
+
+/// One sink, as an encoder sees it. Called once a page, a batch or a request, never once a record.
+pub(crate) trait Intake: Send + Sync {
+    /// Records were routed to the sink; the newest is of `newest_ms` since the epoch.
+    fn routed(&self, records: u64, newest_ms: i64);
+    /// Some of them end before they are in a parcel.
+    fn dropped(&self, reason: &'static str, records: u64);
+    /// Gives a parcel to the queue.
+    fn offer(&self, lane: usize, parcel: &mut Parcel) -> Offered;
+    /// Gives a parcel up that found no place; it is dropped and counted.
+    fn give_up(&self, parcel: Parcel);
+    /// Waits until it is worth offering a body of so many bytes (again).
+    fn room(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+#[cfg(test)]
+pub(crate) mod testing;

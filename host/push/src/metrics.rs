@@ -1,0 +1,231 @@
+//! The sinks' metrics, under the names that people alert on.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use weir_telemetry::Metrics;
+
+use crate::protocol::Protocol;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SinkLabels {
+    remote_name: String,
+    url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DropLabels {
+    remote_name: String,
+    url: String,
+    reason: &'static str,
+}
+
+type Counters = Family<SinkLabels, Counter>;
+type Gauges = Family<SinkLabels, Gauge>;
+/// Seconds with fractions.
+type Seconds = Gauge<f64, AtomicU64>;
+type Histograms = Family<SinkLabels, Histogram, fn() -> Histogram>;
+
+/// The families of one kind of sink.
+#[derive(Clone, Debug)]
+struct Kind {
+    sent: Counters,
+    failed: Counters,
+    retried: Counters,
+    bytes: Counters,
+    pending: Gauges,
+    dropped: Family<DropLabels, Counter>,
+    duration: Histograms,
+    highest_sent: Family<SinkLabels, Seconds>,
+    shards: [Gauges; 4],
+}
+
+/// All families, registered once.
+#[derive(Clone, Debug)]
+pub(crate) struct Families {
+    remote_write: Kind,
+    loki: Kind,
+    highest: Seconds,
+}
+
+impl Families {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            remote_write: Kind::remote_write(metrics),
+            loki: Kind::loki(metrics),
+            highest: metrics.register(
+                "prometheus_remote_storage_highest_timestamp_in_seconds",
+                "Newest timestamp of any sample that was routed to remote write, in seconds since the epoch",
+                Seconds::default(),
+            ),
+        }
+    }
+
+    /// The metrics of one sink.
+    pub(crate) fn sink(&self, protocol: Protocol, name: &str, url: &http::Uri) -> SinkMetrics {
+        let kind = match protocol {
+            Protocol::RemoteWrite1 => &self.remote_write,
+            Protocol::Loki => &self.loki,
+        };
+        let labels = SinkLabels { remote_name: name.to_owned(), url: without_secrets(url) };
+        let shards = kind.shards.each_ref().map(|g| g.get_or_create(&labels).clone());
+        SinkMetrics {
+            sent: kind.sent.get_or_create(&labels).clone(),
+            failed: kind.failed.get_or_create(&labels).clone(),
+            retried: kind.retried.get_or_create(&labels).clone(),
+            bytes: kind.bytes.get_or_create(&labels).clone(),
+            pending: kind.pending.get_or_create(&labels).clone(),
+            duration: kind.duration.get_or_create(&labels).clone(),
+            highest_sent: kind.highest_sent.get_or_create(&labels).clone(),
+            highest: (protocol == Protocol::RemoteWrite1).then(|| self.highest.clone()),
+            dropped: kind.dropped.clone(),
+            shards,
+            labels,
+        }
+    }
+}
+
+impl Kind {
+    fn remote_write(metrics: &Metrics) -> Self {
+        let name = |rest: &str| format!("prometheus_remote_storage_{rest}");
+        let counter = |rest, help: &str| metrics.register(&name(rest), help, Counters::default());
+        let gauge = |rest, help: &str| metrics.register(&name(rest), help, Gauges::default());
+        Self {
+            sent: counter("samples", "Samples that the backend has taken"),
+            failed: counter("samples_failed", "Samples that the backend refused for good"),
+            retried: counter("samples_retried", "Samples in requests that failed and are sent again"),
+            bytes: counter("bytes", "Bytes of request bodies that the backend has taken, compressed"),
+            pending: gauge("samples_pending", "Samples that are neither delivered nor dropped"),
+            dropped: metrics.register(&name("samples_dropped"), "Samples dropped, by reason", Family::default()),
+            duration: metrics.register(
+                &name("sent_batch_duration_seconds"),
+                "Time from request to answer",
+                durations(),
+            ),
+            highest_sent: metrics.register(
+                &name("queue_highest_sent_timestamp_seconds"),
+                "Newest timestamp that the backend has taken, in seconds since the epoch",
+                Family::default(),
+            ),
+            shards: [
+                gauge("shards", "Requests that may be under way at once"),
+                gauge("shards_max", "The most that shards may be"),
+                gauge("shards_min", "The least that shards may be"),
+                gauge("shards_desired", "What shards should be"),
+            ],
+        }
+    }
+
+    fn loki(metrics: &Metrics) -> Self {
+        let name = |rest: &str| format!("loki_write_{rest}");
+        let counter = |rest, help: &str| metrics.register(&name(rest), help, Counters::default());
+        Self {
+            sent: counter("sent_entries", "Lines that the backend has taken"),
+            failed: counter("failed_entries", "Lines that the backend refused for good"),
+            retried: counter("retried_entries", "Lines in requests that failed and are sent again"),
+            bytes: counter("sent_bytes", "Bytes of request bodies that the backend has taken, compressed"),
+            pending: metrics.register(
+                &name("entries_pending"),
+                "Lines that are neither delivered nor dropped",
+                Gauges::default(),
+            ),
+            dropped: metrics.register(&name("dropped_entries"), "Lines dropped, by reason", Family::default()),
+            duration: metrics.register(&name("request_duration_seconds"), "Time from request to answer", durations()),
+            highest_sent: metrics.register(
+                &name("queue_highest_sent_timestamp_seconds"),
+                "Newest timestamp that the backend has taken, in seconds since the epoch",
+                Family::default(),
+            ),
+            shards: ["shards", "shards_max", "shards_min", "shards_desired"]
+                .map(|rest| metrics.register(&name(rest), "Requests that may be under way at once", Gauges::default())),
+        }
+    }
+}
+
+/// Prometheus' own buckets for this metric.
+fn durations() -> Histograms {
+    Family::new_with_constructor(|| {
+        Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0])
+    })
+}
+
+/// A URL as it may be shown: without user and password, and without the query, which may hold a token.
+fn without_secrets(url: &http::Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or("http");
+    let authority = url.authority().map_or("", |a| a.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", url.path())
+}
+
+/// The metrics of one sink.
+#[derive(Clone, Debug)]
+pub(crate) struct SinkMetrics {
+    sent: Counter,
+    failed: Counter,
+    retried: Counter,
+    bytes: Counter,
+    pending: Gauge,
+    duration: Histogram,
+    highest_sent: Seconds,
+    highest: Option<Seconds>,
+    dropped: Family<DropLabels, Counter>,
+    shards: [Gauge; 4],
+    labels: SinkLabels,
+}
+
+impl SinkMetrics {
+    /// A request with so many entries was answered well.
+    pub(crate) fn sent(&self, entries: u64, bytes: usize, newest_ms: i64) {
+        self.sent.inc_by(entries);
+        self.bytes.inc_by(bytes as u64);
+        raise(&self.highest_sent, newest_ms);
+    }
+
+    /// A request took so long to be answered, however.
+    pub(crate) fn answered(&self, took: Duration) {
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn retried(&self, entries: u64) {
+        self.retried.inc_by(entries);
+    }
+
+    /// The backend refused so many entries.
+    pub(crate) fn failed(&self, entries: u64) {
+        self.failed.inc_by(entries);
+    }
+
+    pub(crate) fn dropped(&self, reason: &'static str, entries: u64) {
+        let SinkLabels { remote_name, url } = self.labels.clone();
+        self.dropped.get_or_create(&DropLabels { remote_name, url, reason }).inc_by(entries);
+    }
+
+    pub(crate) fn routed(&self, newest_ms: i64) {
+        if let Some(highest) = &self.highest {
+            raise(highest, newest_ms);
+        }
+    }
+
+    pub(crate) fn pending(&self, entries: i64) {
+        self.pending.set(entries);
+    }
+
+    pub(crate) fn shards(&self, shards: usize) {
+        for (gauge, value) in self.shards.iter().zip([shards, shards, 1, shards]) {
+            gauge.set(value as i64);
+        }
+    }
+}
+
+/// Raises a gauge to a time. Two at once may leave the older one for a moment; the next raise puts it right.
+fn raise(gauge: &Seconds, ms: i64) {
+    let seconds = ms as f64 / 1000.0;
+    if seconds > gauge.get() {
+        gauge.set(seconds);
+    }
+}

@@ -1,0 +1,29 @@
+//! How a queued body is encoded, and so how it must be sent.
+
+/// A protocol, as queues keep it with each record. The numbers are on disk: they are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Remote write 1.0: a `prometheus.WriteRequest` in a snappy block.
+    RemoteWrite1,
+    /// Loki push: a `logproto.PushRequest` in a snappy block.
+    Loki,
+}
+
+impl Protocol {
+    /// The number on disk.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::RemoteWrite1 => 1,
+            Self::Loki => 2,
+        }
+    }
+
+    /// The protocol of a number; `None` when a newer weir queued the record.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::RemoteWrite1),
+            2 => Some(Self::Loki),
+            _ => None,
+        }
+    }
+}

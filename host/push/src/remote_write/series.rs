@@ -1,0 +1,55 @@
+//! One series with one sample, as bytes (remote write specification 1.0, "Protocol").
+
+use weir_model::labels::{put_varint, varint_len};
+
+use crate::wire::{FIELD_1, FIELD_2};
+
+/// `Sample.value`, a double.
+const VALUE: u8 = 0x09;
+/// `Sample.timestamp`, a varint.
+const TIMESTAMP: u8 = 0x10;
+
+/// A sample's message with its time filled in and room for the value: all samples of a page usually share it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampleField {
+    /// The time it is made for, in milliseconds since the epoch.
+    pub(crate) time: i64,
+    // tag, length, value tag, 8 bytes of value, time tag, up to 10 bytes of time
+    bytes: [u8; 22],
+    len: usize,
+}
+
+impl SampleField {
+    /// A sample at `time`.
+    pub(crate) fn at(time: i64) -> Self {
+        let mut bytes = [0; 22];
+        (bytes[0], bytes[2], bytes[11]) = (FIELD_2, VALUE, TIMESTAMP);
+        let mut len = 12;
+        // a negative int64 takes ten bytes, as protobuf has it
+        let mut rest = time as u64;
+        for byte in &mut bytes[12..] {
+            len += 1;
+            if rest < 0x80 {
+                *byte = rest as u8;
+                break;
+            }
+            *byte = rest as u8 | 0x80;
+            rest >>= 7;
+        }
+        bytes[1] = (len - 2) as u8;
+        Self { time, bytes, len }
+    }
+
+    /// Appends a series with this sample at its value. The value's bits are sent as they are, also those of a zero, which
+    /// proto3 would let us leave out: minus zero and the NaNs must survive.
+    #[inline]
+    pub(crate) fn put_series(&mut self, out: &mut Vec<u8>, labels: &[u8], value: f64) {
+        self.bytes[3..11].copy_from_slice(&value.to_bits().to_le_bytes());
+        let body = labels.len() + self.len;
+        out.reserve(1 + varint_len(body) + body);
+        out.push(FIELD_1);
+        put_varint(out, body);
+        out.extend_from_slice(labels);
+        out.extend_from_slice(&self.bytes[..self.len]);
+    }
+}

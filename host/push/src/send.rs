@@ -1,0 +1,82 @@
+//! Send loops: one task a lane takes records out of the queue in order and does not take the next before the backend has
+//! answered for good.
+
+mod endpoint;
+mod lane;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub(crate) use endpoint::{Endpoint, reserved_header};
+
+use crate::sink::{Binding, Sink};
+use lane::Lane;
+
+/// What the lanes are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Send for ever.
+    Run,
+    /// Send what is there, but do not wait for more and try nothing twice.
+    Drain,
+    /// Finish the request under way.
+    Stop,
+}
+
+/// What a sink's lanes share.
+struct Shared {
+    sink: Arc<Sink>,
+    binding: Arc<Binding>,
+    endpoint: Endpoint,
+    /// Requests that may be under way at once.
+    shards: Semaphore,
+    /// Nobody sends before: the backend asked for it (`Retry-After`), and it means all of us.
+    pause: Mutex<Option<Instant>>,
+}
+
+/// The running send loops of a sink. Dropping it aborts them; what was under way stays in the queue.
+pub(crate) struct Sender {
+    stage: watch::Sender<Stage>,
+    lanes: JoinSet<()>,
+}
+
+impl Sender {
+    /// Starts one task a lane.
+    pub(crate) fn start(sink: Arc<Sink>, endpoint: Endpoint) -> Self {
+        let binding = sink.binding();
+        let lanes = binding.queue.queue.lanes();
+        let shards = endpoint.sending.max_shards.clamp(1, lanes.max(1));
+        binding.metrics.shards(shards);
+        let shared =
+            Arc::new(Shared { sink, binding, endpoint, shards: Semaphore::new(shards), pause: Mutex::default() });
+        let (stage, seen) = watch::channel(Stage::Run);
+        let mut tasks = JoinSet::new();
+        for lane in 0..lanes {
+            tasks.spawn(Lane::new(shared.clone(), lane, seen.clone()).run());
+        }
+        Self { stage, lanes: tasks }
+    }
+
+    /// Sends what is queued as long as that goes well and `bound` has not passed, then stops.
+    pub(crate) async fn drain(self, bound: Duration) {
+        self.end(Stage::Drain, bound).await;
+    }
+
+    /// Stops, waiting for the requests under way no longer than `bound`.
+    pub(crate) async fn stop(self, bound: Duration) {
+        self.end(Stage::Stop, bound).await;
+    }
+
+    async fn end(mut self, stage: Stage, bound: Duration) {
+        // no receiver is left when all lanes have ended by themselves
+        let _ = self.stage.send(stage);
+        let all = async { while self.lanes.join_next().await.is_some() {} };
+        if tokio::time::timeout(bound, all).await.is_err() {
+            self.lanes.shutdown().await;
+        }
+    }
+}

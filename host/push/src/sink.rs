@@ -1,0 +1,155 @@
+//! One sink: its queue, its account, its metrics. It lives as long as its name is in the configuration; what a reload may
+//! change of it is its [`Binding`].
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use weir_queue::{AppendError, DropReason, Queue};
+use weir_telemetry::Account;
+
+use crate::intake::{Intake, Offered, Parcel};
+use crate::metrics::SinkMetrics;
+use crate::protocol::Protocol;
+
+/// See the [module](self).
+pub(crate) struct Sink {
+    protocol: Protocol,
+    account: Account,
+    /// Records that are routed to the sink and not yet in its queue.
+    buffered: AtomicI64,
+    binding: RwLock<Arc<Binding>>,
+    removed: AtomicBool,
+}
+
+/// What a reload may replace.
+pub(crate) struct Binding {
+    /// The queue, shared with the binding before when its settings did not change.
+    pub(crate) queue: Arc<BookedQueue>,
+    /// The metrics, whose labels hold the URL.
+    pub(crate) metrics: SinkMetrics,
+}
+
+/// A queue and what of its drops is already in the ledger.
+pub(crate) struct BookedQueue {
+    pub(crate) queue: Queue,
+    booked: Mutex<[u64; DropReason::ALL.len()]>,
+}
+
+impl BookedQueue {
+    pub(crate) fn new(queue: Queue) -> Self {
+        Self { queue, booked: Mutex::default() }
+    }
+}
+
+impl Sink {
+    pub(crate) fn new(protocol: Protocol, account: Account, binding: Binding) -> Self {
+        Self {
+            protocol,
+            account,
+            buffered: AtomicI64::new(0),
+            binding: RwLock::new(Arc::new(binding)),
+            removed: AtomicBool::new(false),
+        }
+    }
+
+    /// The sink in the ledger: `remote_write.<name>` or `loki.<name>`.
+    pub(crate) fn component(&self) -> &str {
+        self.account.component()
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub(crate) fn binding(&self) -> Arc<Binding> {
+        // the one assignment below cannot be left half done
+        self.binding.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes queue or metrics from now on.
+    pub(crate) fn bind(&self, binding: Binding) {
+        *self.binding.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(binding);
+    }
+
+    /// The sink is no longer in the configuration: what still comes is dropped and counted.
+    pub(crate) fn remove(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    /// Brings ledger and metrics up to what the queue says.
+    pub(crate) fn refresh(&self) {
+        let binding = self.binding();
+        let stats = binding.queue.queue.stats();
+        let mut booked = binding.queue.booked.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reason, booked) in DropReason::ALL.into_iter().zip(booked.iter_mut()) {
+            let now = stats.dropped_for(reason).entries;
+            let new = now.saturating_sub(*booked);
+            *booked = now;
+            self.count_lost(&binding, reason.as_str(), new);
+        }
+        drop(booked);
+        let queued = self.buffered.load(Ordering::Relaxed) + stats.queued.entries as i64;
+        let in_flight = stats.in_flight.entries as i64;
+        self.account.queued.set(queued);
+        self.account.in_flight.set(in_flight);
+        binding.metrics.pending(queued + in_flight);
+    }
+
+    /// Counts records that end here and are in no queue any more.
+    pub(crate) fn count_lost(&self, binding: &Binding, reason: &'static str, records: u64) {
+        if records > 0 {
+            self.account.dropped(reason, records);
+            binding.metrics.dropped(reason, records);
+        }
+    }
+
+    fn lost(&self, reason: &'static str, parcel: &mut Parcel) -> Offered {
+        let records = parcel.meta.entries;
+        tracing::error!(sink = self.component(), reason, records, "records are dropped before they were queued");
+        self.dropped(reason, u64::from(records));
+        if let Some(settle) = parcel.on_durable.take() {
+            // dropped on purpose and counted: the source need not read it again
+            settle();
+        }
+        Offered::Settled
+    }
+}
+
+impl Intake for Sink {
+    fn routed(&self, records: u64, newest_ms: i64) {
+        self.account.read.inc_by(records);
+        self.buffered.fetch_add(records as i64, Ordering::Relaxed);
+        self.binding().metrics.routed(newest_ms);
+    }
+
+    fn dropped(&self, reason: &'static str, records: u64) {
+        self.buffered.fetch_sub(records as i64, Ordering::Relaxed);
+        self.count_lost(&self.binding(), reason, records);
+    }
+
+    fn offer(&self, lane: usize, parcel: &mut Parcel) -> Offered {
+        let binding = self.binding();
+        match binding.queue.queue.append(lane, parcel.meta, &parcel.body, &mut parcel.on_durable) {
+            Ok(_) | Err(AppendError::Dropped(_)) => {
+                self.buffered.fetch_sub(i64::from(parcel.meta.entries), Ordering::Relaxed);
+                Offered::Settled
+            }
+            // A scrape cannot be made to wait as a file can: what does not fit is dropped for this sink alone.
+            Err(AppendError::Full) if self.protocol == Protocol::RemoteWrite1 => {
+                self.lost(DropReason::QueueFullNewest.as_str(), parcel)
+            }
+            Err(AppendError::Closed) if self.removed.load(Ordering::Acquire) => self.lost("sink_removed", parcel),
+            // Closed without being removed is a queue that a reload is about to reopen.
+            Err(AppendError::Full | AppendError::Storage | AppendError::Closed) => Offered::Later,
+        }
+    }
+
+    fn give_up(&self, mut parcel: Parcel) {
+        self.lost("storage", &mut parcel);
+    }
+
+    fn room(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move { self.binding().queue.queue.room(bytes).await })
+    }
+}

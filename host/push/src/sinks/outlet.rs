@@ -1,0 +1,60 @@
+//! What the pipeline writes to.
+
+use std::sync::Arc;
+
+use weir_model::{LogBatch, Page, PageSink};
+
+use crate::loki;
+use crate::remote_write::{Group, TargetEncoder};
+use crate::scratch::ScratchPool;
+
+/// One target's pages, to every group of sinks that it is routed to.
+pub(super) struct TargetOutlet(Vec<TargetEncoder>);
+
+impl TargetOutlet {
+    pub(super) fn new(groups: Vec<Arc<Group>>, pool: &Arc<ScratchPool>, target_hash: u64) -> Self {
+        Self(groups.into_iter().map(|group| TargetEncoder::new(group, pool.clone(), target_hash)).collect())
+    }
+}
+
+impl PageSink for TargetOutlet {
+    fn accept(&mut self, page: &Page<'_>) {
+        for encoder in &mut self.0 {
+            encoder.accept(page);
+        }
+    }
+}
+
+/// Takes log batches to every Loki sink that they are routed to. Cheap to clone.
+#[derive(Clone)]
+pub struct LokiOutlet(Arc<[Arc<loki::Group>]>);
+
+impl LokiOutlet {
+    pub(super) fn new(groups: Vec<Arc<loki::Group>>) -> Self {
+        Self(groups.into())
+    }
+
+    /// Takes a batch. While a sink that blocks has a full queue, this waits. The batch's acknowledgement is settled once
+    /// its lines are durable in every sink's queue, or dropped by a queue's policy.
+    ///
+    /// Cancel-safe in this sense: until it returns, either all of the batch is taken or nothing, and then its
+    /// acknowledgement fails.
+    pub async fn accept(&self, mut batch: LogBatch) {
+        for group in self.0.iter() {
+            group.room().await;
+        }
+        for group in self.0.iter() {
+            group.write(&batch);
+        }
+        // the lanes hold clones
+        if let Some(ack) = batch.ack.take() {
+            ack.done();
+        }
+    }
+}
+
+impl std::fmt::Debug for LokiOutlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LokiOutlet({} groups)", self.0.len())
+    }
+}

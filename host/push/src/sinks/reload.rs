@@ -1,0 +1,190 @@
+//! From the sinks that run to the sinks that are wanted.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use weir_queue::Queue;
+use weir_telemetry::Signal;
+
+use super::open::{Encode, Spec};
+use super::{Inner, Running, SinkError, lock};
+use crate::protocol::Protocol;
+use crate::send::{Endpoint, Sender};
+use crate::sink::{Binding, BookedQueue, Sink};
+
+/// How long a reload waits for the requests of a sink that changes or goes. What is cut off then is sent again.
+const STOP_BOUND: Duration = Duration::from_secs(5);
+
+/// A sink to start or to change, checked as far as that is possible beside the one that runs.
+struct Prepared {
+    spec: Spec,
+    encode: Encode,
+    endpoint: Endpoint,
+    /// Of a new sink.
+    queue: Option<Queue>,
+}
+
+impl Inner {
+    /// Brings the sinks to `wanted`.
+    pub(super) async fn apply(&self, wanted: Vec<(Spec, Encode)>) -> Result<(), SinkError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let names: Vec<_> = wanted.iter().map(|(spec, _)| spec.component.clone()).collect();
+        let prepared = self.prepare(wanted).await?;
+        let mut regroup = false;
+        for component in self.components() {
+            if !names.contains(&component) {
+                regroup = true;
+                self.remove(&component).await;
+            }
+        }
+        let mut outcome = Ok(());
+        for sink in prepared {
+            regroup |= self.encoding_differs(&sink);
+            outcome = outcome.and(self.start_or_change(sink).await);
+        }
+        if regroup {
+            self.retire_groups();
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        outcome
+    }
+
+    /// Checks what is new or changed and opens the queues of what is new; nothing that runs is touched.
+    async fn prepare(&self, wanted: Vec<(Spec, Encode)>) -> Result<Vec<Prepared>, SinkError> {
+        let mut prepared = Vec::new();
+        for (spec, encode) in wanted {
+            let (same, new) = match lock(&self.state).running.get(&spec.component) {
+                Some(running) => (running.spec == spec && running.encode == encode, false),
+                None => (false, true),
+            };
+            if same {
+                continue;
+            }
+            let endpoint = spec.endpoint()?;
+            let queue = if new { Some(self.open_queue(&spec).await?) } else { None };
+            prepared.push(Prepared { spec, encode, endpoint, queue });
+        }
+        Ok(prepared)
+    }
+
+    fn components(&self) -> Vec<String> {
+        lock(&self.state).running.keys().cloned().collect()
+    }
+
+    fn encoding_differs(&self, sink: &Prepared) -> bool {
+        lock(&self.state).running.get(&sink.spec.component).is_none_or(|running| running.encode != sink.encode)
+    }
+
+    async fn start_or_change(&self, prepared: Prepared) -> Result<(), SinkError> {
+        let Prepared { spec, encode, endpoint, queue } = prepared;
+        let metrics = self.families.sink(spec.protocol, &spec.name, &spec.url);
+        let sink = if let Some(queue) = queue {
+            self.first_opened(&spec, queue, metrics)
+        } else {
+            let found = {
+                let mut state = lock(&self.state);
+                state.running.get_mut(&spec.component).map(|r| (r.sink.clone(), r.spec.clone(), r.sender.take()))
+            };
+            let Some((sink, before, sender)) = found else { return Ok(()) };
+            if let Some(sender) = sender {
+                sender.stop(STOP_BOUND).await;
+            }
+            let queue = if before.queue == spec.queue {
+                sink.binding().queue.clone()
+            } else {
+                self.reopen(&sink, &before, &spec).await?
+            };
+            sink.bind(Binding { queue, metrics });
+            sink
+        };
+        tracing::info!(sink = spec.component, "sink is set up");
+        let sender = Some(Sender::start(sink.clone(), endpoint));
+        lock(&self.state).running.insert(spec.component.clone(), Running { spec, encode, sink, sender });
+        Ok(())
+    }
+
+    /// A sink whose queue was opened just now.
+    fn first_opened(&self, spec: &Spec, queue: Queue, metrics: crate::metrics::SinkMetrics) -> Arc<Sink> {
+        let signal = match spec.protocol {
+            Protocol::RemoteWrite1 => Signal::Samples,
+            Protocol::Loki => Signal::Lines,
+        };
+        let account = self.ledger.account(spec.component.clone(), signal);
+        // Of a sink that was removed and comes back, the ledger has the records as read already.
+        if lock(&self.state).known.insert(spec.component.clone()) {
+            account.recovered.inc_by(queue.stats().recovered.entries);
+        }
+        let binding = Binding { queue: Arc::new(BookedQueue::new(queue)), metrics };
+        Arc::new(Sink::new(spec.protocol, account, binding))
+    }
+
+    /// Closes a sink's queue and opens it with new settings; with the old ones where that fails.
+    async fn reopen(&self, sink: &Sink, before: &Spec, spec: &Spec) -> Result<Arc<BookedQueue>, SinkError> {
+        close(sink).await;
+        sink.refresh();
+        let queue = match self.open_queue(spec).await {
+            Ok(queue) => queue,
+            Err(error) => {
+                tracing::error!(sink = spec.component, %error, "queue cannot be opened as set up now, trying as before");
+                self.open_queue(before).await?
+            }
+        };
+        Ok(Arc::new(BookedQueue::new(queue)))
+    }
+
+    async fn remove(&self, component: &str) {
+        let removed = lock(&self.state).running.remove(component);
+        let Some(Running { sink, sender, .. }) = removed else { return };
+        // what the encoders hold for it still belongs into its queue
+        self.flush();
+        if let Some(sender) = sender {
+            sender.stop(STOP_BOUND).await;
+        }
+        sink.remove();
+        close(&sink).await;
+        sink.refresh();
+        let left = sink.binding().queue.queue.stats().queued;
+        tracing::info!(
+            sink = component,
+            records = left.entries,
+            bytes = left.bytes,
+            "sink is removed, its queue stays on disk"
+        );
+    }
+
+    /// Encoders of before write through until they are replaced; new ones find new groups.
+    fn retire_groups(&self) {
+        let (remote_write, loki) = {
+            let mut state = lock(&self.state);
+            let groups = (std::mem::take(&mut state.remote_write), std::mem::take(&mut state.loki));
+            state.retired.0.extend(groups.0.iter().map(|(_, g)| g.clone()));
+            state.retired.1.extend(groups.1.iter().map(|(_, g)| g.clone()));
+            groups
+        };
+        for (_, group) in &remote_write {
+            group.retire();
+        }
+        for (_, group) in &loki {
+            group.retire();
+        }
+    }
+
+    async fn open_queue(&self, spec: &Spec) -> Result<Queue, SinkError> {
+        let (spec, data_dir) = (spec.clone(), self.data_dir.clone());
+        spawn_blocking(move || spec.open_queue(&data_dir)).await?
+    }
+}
+
+/// Closes a sink's queue, off the runtime's workers.
+pub(super) async fn close(sink: &Sink) {
+    let binding = sink.binding();
+    let component = sink.component().to_owned();
+    let closed = spawn_blocking(move || binding.queue.queue.close()).await;
+    match closed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(sink = component, %error, "queue was not closed cleanly"),
+        Err(error) => tracing::error!(sink = component, %error, "queue was not closed"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Cuts a request's body in two, for a backend that finds it too large.
+
+use bytes::Bytes;
+use weir_model::labels::put_varint;
+
+use crate::protocol::Protocol;
+use crate::wire::{FIELD_1, FIELD_2, Fields, put_field};
+
+/// A half of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Half {
+    /// The compressed body.
+    pub(crate) body: Bytes,
+    /// Samples or lines in it.
+    pub(crate) entries: u32,
+}
+
+/// The two halves of a body, by entries, in order; `None` when it has a single entry or is not what it should be.
+pub(crate) fn halves(protocol: Protocol, body: &[u8]) -> Option<[Half; 2]> {
+    let raw = snap::raw::Decoder::new().decompress_vec(body).ok()?;
+    let (first, second) = match protocol {
+        Protocol::RemoteWrite1 => remote_write(&raw),
+        Protocol::Loki => loki(&raw),
+    }?;
+    Some([pack(&first)?, pack(&second)?])
+}
+
+struct Part {
+    raw: Vec<u8>,
+    entries: usize,
+}
+
+fn pack(part: &Part) -> Option<Half> {
+    let body = snap::raw::Encoder::new().compress_vec(&part.raw).ok()?;
+    Some(Half { body: body.into(), entries: part.entries as u32 })
+}
+
+/// Every series message of weir's holds one sample.
+fn remote_write(raw: &[u8]) -> Option<(Part, Part)> {
+    let total = Fields(raw).count();
+    if total < 2 {
+        return None;
+    }
+    let mut parts = [vec![], vec![]];
+    for (i, (_, _, whole)) in Fields(raw).enumerate() {
+        parts[usize::from(i >= total / 2)].extend_from_slice(whole);
+    }
+    let [first, second] = parts;
+    Some((Part { raw: first, entries: total / 2 }, Part { raw: second, entries: total - total / 2 }))
+}
+
+/// A stream that the cut goes through is in both halves.
+fn loki(raw: &[u8]) -> Option<(Part, Part)> {
+    let entries = |stream| Fields(stream).filter(|(tag, ..)| *tag == FIELD_2);
+    let total: usize = Fields(raw).map(|(_, stream, _)| entries(stream).count()).sum();
+    if total < 2 {
+        return None;
+    }
+    let cut = total / 2;
+    let (mut first, mut second, mut before) = (vec![], vec![], 0);
+    for (_, stream, whole) in Fields(raw) {
+        let count = entries(stream).count();
+        let here = cut.saturating_sub(before).min(count);
+        before += count;
+        match here {
+            0 => second.extend_from_slice(whole),
+            n if n == count => first.extend_from_slice(whole),
+            n => {
+                put_stream(&mut first, stream, 0..n);
+                put_stream(&mut second, stream, n..count);
+            }
+        }
+    }
+    Some((Part { raw: first, entries: cut }, Part { raw: second, entries: total - cut }))
+}
+
+/// Appends a stream with some of its entries.
+fn put_stream(out: &mut Vec<u8>, stream: &[u8], keep: std::ops::Range<usize>) {
+    let mut body = Vec::with_capacity(stream.len());
+    let mut entry = 0;
+    for (tag, field, whole) in Fields(stream) {
+        if tag != FIELD_2 {
+            put_field(&mut body, tag, field);
+            continue;
+        }
+        if keep.contains(&entry) {
+            body.extend_from_slice(whole);
+        }
+        entry += 1;
+    }
+    out.push(FIELD_1);
+    put_varint(out, body.len());
+    out.extend_from_slice(&body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use prost::Message;
+    use weir_receive::decode::{self, Limits};
+    use weir_receive::proto::loki::{Entry, PushRequest, Stream};
+    use weir_receive::proto::remote_write::{Label, Sample, TimeSeries, WriteRequest};
+
+    fn snappy(message: &impl Message) -> Vec<u8> {
+        snap::raw::Encoder::new().compress_vec(&message.encode_to_vec()).unwrap()
+    }
+
+    #[test]
+    fn one_entry_and_rubbish_have_no_halves() {
+        let entry = Entry { timestamp: None, line: "x".into(), structured_metadata: vec![] };
+        let one = PushRequest { streams: vec![Stream { labels: "{}".into(), entries: vec![entry] }] };
+        assert!(halves(Protocol::Loki, &snappy(&one)).is_none());
+        assert!(halves(Protocol::RemoteWrite1, b"rubbish").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn series_are_all_there_in_order(values in prop::collection::vec(any::<i64>(), 2..50)) {
+            let series = |v: &i64| TimeSeries {
+                labels: vec![Label { name: "__name__".into(), value: format!("m{v}") }],
+                samples: vec![Sample { value: 1.0, timestamp: *v }],
+            };
+            let whole = WriteRequest { timeseries: values.iter().map(series).collect() };
+            let [a, b] = halves(Protocol::RemoteWrite1, &snappy(&whole)).unwrap();
+            let read = |half: &Half| {
+                let request = decode::remote_write(&half.body, Limits::default()).unwrap();
+                assert_eq!(request.timeseries.len(), half.entries as usize);
+                request.timeseries
+            };
+            prop_assert_eq!(a.entries as usize, values.len() / 2);
+            prop_assert_eq!([read(&a), read(&b)].concat(), whole.timeseries);
+        }
+
+        #[test]
+        fn lines_are_all_there_in_order(counts in prop::collection::vec(0usize..6, 1..8)) {
+            prop_assume!(counts.iter().sum::<usize>() > 1);
+            let mut n = 0;
+            let mut entry = || { n += 1; Entry { timestamp: None, line: n.to_string(), structured_metadata: vec![] } };
+            let streams = counts.iter().enumerate().map(|(i, count)| Stream {
+                labels: format!("{{s=\"{i}\"}}"),
+                entries: (0..*count).map(|_| entry()).collect(),
+            });
+            let whole = PushRequest { streams: streams.collect() };
+            let lines = |requests: &[PushRequest]| -> Vec<(String, String)> {
+                let streams = requests.iter().flat_map(|r| &r.streams);
+                streams.flat_map(|s| s.entries.iter().map(|e| (s.labels.clone(), e.line.clone()))).collect()
+            };
+            let parts = halves(Protocol::Loki, &snappy(&whole)).unwrap();
+            let read = parts.each_ref().map(|half| {
+                let request = decode::loki(&half.body, "application/x-protobuf", "", Limits::default()).unwrap();
+                assert_eq!(lines(std::slice::from_ref(&request)).len(), half.entries as usize);
+                request
+            });
+            prop_assert!(parts[0].entries.abs_diff(parts[1].entries) <= 1);
+            prop_assert_eq!(lines(&read), lines(&[whole]));
+        }
+    }
+}
