@@ -1,0 +1,3 @@
+//! x
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
+mod bindings;
