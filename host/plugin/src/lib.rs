@@ -16,11 +16,24 @@
 //! - after any trap, time-out or answer against the contract the instance is thrown away;
 //! - nothing that a guest does makes the host panic, wait beyond the time limit, or allocate beyond the limits.
 
+mod breaker;
 mod contract;
+mod custom;
+mod deserialize;
+mod directory;
 mod engine;
 mod error;
+mod fleet;
+mod guest;
+mod guest_log;
+mod imports;
+mod limits;
+mod metrics;
 mod plugins;
 mod settings;
+mod state;
+mod store;
+mod wasi;
 
 pub use error::{LoadError, LoadReason};
 pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
