@@ -1,1 +1,40 @@
-//! weir-plugin.
+//! Plugins: WebAssembly components behind [`weir_pipeline::guest::Guest`]. The only crate that knows wasmtime.
+//!
+//! [`Plugins`] owns everything: one engine (`engine`), a store of compiled components (`store`), the directory's watcher
+//! (`directory`), and for each plugin a guest (`guest`) with its instances, its limits and its circuit breaker. What is
+//! published is a [`PluginSet`]: immutable, so that a pipeline works on one set while the next is made.
+//!
+//! A component goes through these gates before it runs, each with its own message ([`LoadReason`]): size, checksum, header,
+//! compile time, the contract's version (`contract`), imports (`imports`), the first instance, `configure`, `wants`.
+//!
+//! Calls are synchronous and run on the caller's thread: [`weir_pipeline::guest::Guest::is_slow`] tells the caller to
+//! use one that may be blocked. A guest whose runtime is not reentrant, or an interpreter that wants threads of its own, would be
+//! another implementation of the same trait; another version of the contract is another folder under `contract/`.
+//!
+//! Invariants:
+//! - no type that wasmtime generates leaves `contract/`, and no answer leaves it unchecked;
+//! - after any trap, time-out or answer against the contract the instance is thrown away;
+//! - nothing that a guest does makes the host panic, wait beyond the time limit, or allocate beyond the limits.
+
+mod breaker;
+mod contract;
+mod custom;
+mod deserialize;
+mod directory;
+mod engine;
+mod error;
+mod fleet;
+mod guest;
+mod guest_log;
+mod imports;
+mod limits;
+mod metrics;
+mod plugins;
+mod settings;
+mod state;
+mod store;
+mod wasi;
+
+pub use error::{LoadError, LoadReason};
+pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
+pub use settings::{PluginSettings, PluginSource, Settings};

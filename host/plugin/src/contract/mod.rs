@@ -1,0 +1,78 @@
+//! The versions of the contract, a folder each. A track (0.1, 0.2, …) has its own generated bindings, its own checks and its own
+//! way into [`weir_pipeline::guest`]'s types; what is one of them is picked by the version in the component's exports.
+
+mod v0_1;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::error::LoadReason;
+
+pub(crate) use v0_1::{Instance, Program};
+
+/// The version of the contract that this weir has.
+pub(crate) const VERSION: &str = "0.1.0";
+
+/// Refuses a contract version that is not compatible with [`VERSION`]. Within a track imports may have grown, which linking
+/// finds out.
+pub(crate) fn check_version(version: &str) -> Result<(), LoadReason> {
+    let mut parts = version.split('.').map(|p| p.parse::<u64>().ok());
+    let track = (parts.next().flatten(), parts.next().flatten());
+    let advice = match track {
+        (Some(0), Some(1)) => return Ok(()),
+        (Some(0), Some(0)) | (None, _) | (_, None) => "rebuild the plugin with an SDK of this weir's version",
+        _ => "update weir, or build the plugin with an older SDK",
+    };
+    Err(LoadReason::Contract { found: version.to_owned(), known: VERSION, advice })
+}
+
+/// Whether a component exports what a plugin must, in a version that is known.
+pub(crate) fn check_exports(engine: &Engine, component: &Component) -> Result<(), LoadReason> {
+    let ty = component.component_type();
+    let mut exports = Vec::new();
+    for (name, _) in ty.exports(engine) {
+        let Some(own) = name.strip_prefix("weir:plugin/") else { continue };
+        let (interface, version) = own.split_once('@').unwrap_or((own, ""));
+        check_version(version)?;
+        exports.push(interface);
+    }
+    if !exports.iter().any(|e| matches!(*e, "series" | "samples" | "logs")) {
+        return Err(LoadReason::NoInterface);
+    }
+    if !exports.contains(&"lifecycle") {
+        return Err(LoadReason::NoLifecycle);
+    }
+    Ok(())
+}
+
+/// Whether `name` is a label name: `[a-zA-Z_][a-zA-Z0-9_]*`.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        check_version("0.1.0").unwrap();
+        check_version("0.1.12").unwrap();
+        assert!(check_version("0.2.0").unwrap_err().to_string().contains("update weir"));
+        assert!(check_version("1.1.0").unwrap_err().to_string().contains("update weir"));
+        assert!(check_version("0.0.9").unwrap_err().to_string().contains("rebuild"));
+        assert!(check_version("").unwrap_err().to_string().contains("rebuild"));
+    }
+
+    #[test]
+    fn label_names() {
+        for good in ["a", "_", "__name__", "A9_"] {
+            assert!(is_label_name(good));
+        }
+        for bad in ["", "9a", "a-b", "é", "a b"] {
+            assert!(!is_label_name(bad));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Track 0.1 of the contract: native batches in, checked edits out.
+
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "generated")]
+mod bindings;
+mod check;
+mod fault;
+mod host;
+
+use std::time::Duration;
+
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+use weir_pipeline::guest::{
+    CallError, LogsBatch, LogsEdit, SamplesBatch, SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
+};
+
+use crate::engine::ticks;
+use crate::error::LoadReason;
+use crate::state::State;
+use crate::wasi;
+use bindings::exports::weir::plugin::{lifecycle, logs, samples, series};
+use bindings::weir::plugin::{host as host_imports, types};
+
+/// A component, linked: instances are made of it.
+pub(crate) struct Program {
+    pre: InstancePre<State>,
+    lifecycle: lifecycle::GuestIndices,
+    series: Option<series::GuestIndices>,
+    samples: Option<samples::GuestIndices>,
+    logs: Option<logs::GuestIndices>,
+}
+
+impl Program {
+    /// Links a component whose imports and exports have been checked by name.
+    pub(crate) fn new(engine: &Engine, component: &Component) -> Result<Self, LoadReason> {
+        let shape = |e: wasmtime::Error| LoadReason::Shape(format!("{e:#}"));
+        let mut linker = Linker::new(engine);
+        wasi::add_to_linker(&mut linker).map_err(shape)?;
+        types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        host_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        let pre = linker.instantiate_pre(component).map_err(shape)?;
+        let has = |interface: &str| {
+            component.get_export_index(None, &format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
+        };
+        Ok(Self {
+            lifecycle: lifecycle::GuestIndices::new(&pre).map_err(shape)?,
+            series: has("series").then(|| series::GuestIndices::new(&pre)).transpose().map_err(shape)?,
+            samples: has("samples").then(|| samples::GuestIndices::new(&pre)).transpose().map_err(shape)?,
+            logs: has("logs").then(|| logs::GuestIndices::new(&pre)).transpose().map_err(shape)?,
+            pre,
+        })
+    }
+
+    /// One instance, not configured. `time` is for this and [`Instance::configure`] together. What the guest does in its
+    /// start functions can fail like a call.
+    pub(crate) fn instantiate(
+        &self,
+        state: State,
+        max_returned_bytes: usize,
+        time: Duration,
+    ) -> Result<Instance, CallError> {
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|s| &mut s.limits);
+        store.set_epoch_deadline(ticks(time));
+        store.set_hostcall_fuel(max_returned_bytes);
+        let instance = match self.pre.instantiate(&mut store) {
+            Ok(instance) => instance,
+            Err(e) => return Err(fault::of_instantiation(&mut store, &e)),
+        };
+        let shape = |e: wasmtime::Error| CallError::Unavailable(format!("does not fit the contract: {e:#}"));
+        Ok(Instance {
+            lifecycle: self.lifecycle.load(&mut store, &instance).map_err(shape)?,
+            series: self.series.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
+            samples: self.samples.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
+            logs: self.logs.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
+            store,
+        })
+    }
+}
+
+/// One instance. After an error other than [`CallError::Refused`] it must not be called again.
+pub(crate) struct Instance {
+    store: Store<State>,
+    lifecycle: lifecycle::Guest,
+    series: Option<series::Guest>,
+    samples: Option<samples::Guest>,
+    logs: Option<logs::Guest>,
+}
+
+impl Instance {
+    /// Hands over the plugin's configuration, within what is left of the time that [`Program::instantiate`] was given.
+    pub(crate) fn configure(&mut self, json: &str) -> Result<(), CallError> {
+        let answer = self.lifecycle.call_configure(&mut self.store, json);
+        fault::answered(&mut self.store, answer)
+    }
+
+    /// What each interface reads.
+    pub(crate) fn wants(&mut self, time: Duration) -> Result<Wants, CallError> {
+        self.begin(time);
+        let store = &mut self.store;
+        let mut wants = Wants::default();
+        if let Some(guest) = &self.series {
+            let answer = guest.call_wants(&mut *store).map(Ok);
+            wants.series = Some(check::labels_wanted(fault::answered(store, answer)?));
+        }
+        if let Some(guest) = &self.samples {
+            let answer = guest.call_wants(&mut *store).map(Ok);
+            wants.samples = Some(check::samples_wanted(fault::answered(store, answer)?));
+        }
+        if let Some(guest) = &self.logs {
+            let answer = guest.call_wants(&mut *store).map(Ok);
+            wants.logs = Some(check::logs_wanted(fault::answered(store, answer)?));
+        }
+        Ok(wants)
+    }
+
+    /// Calls `series.relabel`.
+    pub(crate) fn relabel(&mut self, batch: &SeriesBatch, time: Duration) -> Result<Verdicts, CallError> {
+        self.begin(time);
+        let guest = self.series.as_ref().ok_or_else(|| absent("series"))?;
+        let symbols = symbols(&batch.symbols);
+        let answer = guest.call_relabel(&mut self.store, batch.rows, symbols, sets(&batch.sets));
+        let answer = fault::answered(&mut self.store, answer)?;
+        check::verdicts(answer, batch).map_err(CallError::Answer)
+    }
+
+    /// Calls `samples.process`.
+    pub(crate) fn samples(&mut self, batch: &SamplesBatch, time: Duration) -> Result<SamplesEdit, CallError> {
+        self.begin(time);
+        let guest = self.samples.as_ref().ok_or_else(|| absent("samples"))?;
+        let raw = samples::Batch {
+            rows: batch.rows,
+            symbols: symbols(&batch.symbols),
+            sets: sets(&batch.sets),
+            set_of_row: bytemuck::cast_slice(&batch.set_of_row),
+            kinds: &batch.kinds,
+            timestamps: bytemuck::cast_slice(&batch.timestamps),
+            start_timestamps: bytemuck::cast_slice(&batch.start_timestamps),
+            values: bytemuck::cast_slice(&batch.values),
+        };
+        let answer = guest.call_process(&mut self.store, raw);
+        let answer = fault::answered(&mut self.store, answer)?;
+        check::samples_edit(answer, batch).map_err(CallError::Answer)
+    }
+
+    /// Calls `logs.process`.
+    pub(crate) fn logs(&mut self, batch: &LogsBatch<'_>, time: Duration) -> Result<LogsEdit, CallError> {
+        self.begin(time);
+        let guest = self.logs.as_ref().ok_or_else(|| absent("logs"))?;
+        let raw = logs::Batch {
+            rows: batch.rows,
+            symbols: symbols(batch.symbols),
+            sets: sets(batch.sets),
+            set_of_row: bytemuck::cast_slice(batch.set_of_row),
+            metadata: sets(batch.metadata),
+            timestamps: bytemuck::cast_slice(batch.timestamps),
+            lines: types::SymbolsParam { text: batch.lines, ends: bytemuck::cast_slice(batch.line_ends) },
+        };
+        let answer = guest.call_process(&mut self.store, raw);
+        let answer = fault::answered(&mut self.store, answer)?;
+        check::logs_edit(answer, batch).map_err(CallError::Answer)
+    }
+
+    /// Whether it has so much memory that it should be replaced between calls.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.store.data().limits.is_near_limit()
+    }
+
+    fn begin(&mut self, time: Duration) {
+        let state = self.store.data_mut();
+        state.limits.take_refusal();
+        state.take_last_words();
+        self.store.set_epoch_deadline(ticks(time));
+    }
+}
+
+fn symbols(symbols: &Symbols) -> types::SymbolsParam<'_> {
+    types::SymbolsParam { text: &symbols.text, ends: bytemuck::cast_slice(&symbols.ends) }
+}
+
+fn sets(sets: &weir_pipeline::guest::LabelSets) -> types::LabelSets<'_> {
+    types::LabelSets { pairs: bytemuck::cast_slice(&sets.pairs), ends: bytemuck::cast_slice(&sets.ends) }
+}
+
+fn absent(interface: &str) -> CallError {
+    CallError::Unavailable(format!("the plugin does not export {interface}"))
+}

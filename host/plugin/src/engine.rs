@@ -1,0 +1,108 @@
+//! The one engine of a process, and the clock that ends calls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::error::LoadReason;
+
+/// How often the epoch moves on: a time limit is kept to within one tick and what the system's scheduler adds. Shorter ticks
+/// wake an idle process more often.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Stack of a guest. Host threads have 2 MiB; a guest that recurses without end traps well inside.
+const MAX_STACK: usize = 512 << 10;
+
+/// Elements of one table, all tables are far below: componentize-py's interpreter has about 14,000 functions.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 65_536;
+
+/// Core modules in one component: Rust has 3 or 4, componentize-py about 30.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+
+/// Linear memories in one component: the guest's, and an adapter's.
+pub(crate) const MAX_MEMORIES: u32 = 4;
+
+/// Tables in one component: dynamically linked interpreters have one for each library.
+pub(crate) const MAX_TABLES: u32 = 32;
+
+/// An engine with its ticker, which ends with it.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    engine: Engine,
+    stop: Arc<AtomicBool>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// An engine for at most `max_instances` instances at a time.
+    pub(crate) fn new(max_instances: u32) -> Result<Self, LoadReason> {
+        let failed = |e: wasmtime::Error| LoadReason::Runtime(format!("{e:#}"));
+        let engine = Engine::new(&config(max_instances)).map_err(failed)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ticker = std::thread::Builder::new()
+            .name("weir-epoch".to_owned())
+            .spawn({
+                let (engine, stop) = (engine.clone(), stop.clone());
+                move || {
+                    while !stop.load(Ordering::Acquire) {
+                        std::thread::park_timeout(TICK);
+                        engine.increment_epoch();
+                    }
+                }
+            })
+            .map_err(|e| LoadReason::Runtime(e.to_string()))?;
+        Ok(Self { engine, stop, ticker: Some(ticker) })
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(ticker) = self.ticker.take() {
+            ticker.thread().unpark();
+            // It cannot have panicked: it only counts.
+            let _ = ticker.join();
+        }
+    }
+}
+
+/// How many ticks a time limit is: the running tick may be nearly over, so one more.
+pub(crate) fn ticks(limit: Duration) -> u64 {
+    limit.as_micros().div_ceil(TICK.as_micros()) as u64 + 1
+}
+
+fn config(max_instances: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    // A component is several core instances; on average far fewer than it may have.
+    pool.total_component_instances(max_instances)
+        .total_core_instances(max_instances.saturating_mul(8))
+        .total_memories(max_instances.saturating_mul(2))
+        .total_tables(max_instances.saturating_mul(4))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        // Interpreters compiled into one module have tens of thousands of functions to keep track of.
+        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(MAX_STACK)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        // An instance begins as a copy-on-write view of its initial memory: microseconds instead of a copy.
+        .memory_init_cow(true)
+        // Guests never wait for one another inside a call.
+        .concurrency_support(false)
+        // For a trap's message the innermost frames are enough.
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
+    config
+}

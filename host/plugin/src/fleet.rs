@@ -1,0 +1,242 @@
+//! The plugins themselves: which versions run, and how one takes another's place. Knows no threads.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use weir_telemetry::Metrics;
+
+use crate::custom::CustomMetrics;
+use crate::directory::{Changes, File};
+use crate::engine::Runtime;
+use crate::error::{LoadError, LoadReason};
+use crate::guest::WasmGuest;
+use crate::guest_log::GuestLog;
+use crate::metrics::PluginMetrics;
+use crate::settings::{PluginSettings, Settings};
+use crate::state::Services;
+use crate::store::{Compiled, Store, check_pin};
+
+/// Where a plugin's component comes from.
+#[derive(Clone, Debug)]
+enum Origin {
+    File(File),
+    Embedded(usize),
+}
+
+/// All plugins by name.
+pub(crate) struct Fleet {
+    settings: Settings,
+    runtime: Arc<Runtime>,
+    store: Store,
+    metrics: PluginMetrics,
+    custom: CustomMetrics,
+    seed: (u64, u64),
+    running: BTreeMap<String, Arc<WasmGuest>>,
+    /// Why the newest version of a plugin does not run.
+    problems: BTreeMap<String, String>,
+}
+
+impl Fleet {
+    /// Loads everything. `files` are whole.
+    pub(crate) fn open(
+        settings: Settings,
+        files: BTreeMap<String, File>,
+        metrics: &Metrics,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, Vec<LoadError>> {
+        let runtime = Runtime::new(settings.max_instances).map_err(|e| vec![e.of("")])?;
+        let store = Store::open(runtime.engine(), settings.cache_dir.as_deref(), settings.compile_timeout, stop);
+        let mut fleet = Self {
+            settings: Settings::default(),
+            runtime: Arc::new(runtime),
+            store,
+            metrics: PluginMetrics::new(metrics),
+            custom: CustomMetrics::new(metrics),
+            seed: seed(),
+            running: BTreeMap::new(),
+            problems: BTreeMap::new(),
+        };
+        fleet.apply(settings, files)?;
+        Ok(fleet)
+    }
+
+    /// What runs, in the order of the files' names.
+    pub(crate) fn running(&self) -> Vec<Arc<WasmGuest>> {
+        let mut all: Vec<_> = self.running.iter().collect();
+        // `a-b.wasm` is before `a.wasm`, other than `a-b` and `a`.
+        all.sort_by_cached_key(|(name, _)| format!("{name}.wasm"));
+        all.into_iter().map(|(_, guest)| guest.clone()).collect()
+    }
+
+    /// Why the newest version of plugins does not run.
+    pub(crate) fn problems(&self) -> &BTreeMap<String, String> {
+        &self.problems
+    }
+
+    /// The settings that hold.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Goes over to other settings and to what is in `files`, all or nothing.
+    pub(crate) fn apply(&mut self, settings: Settings, files: BTreeMap<String, File>) -> Result<(), Vec<LoadError>> {
+        let mut origins: BTreeMap<String, Origin> =
+            settings.embedded.iter().enumerate().map(|(i, e)| (e.name.clone(), Origin::Embedded(i))).collect();
+        origins.extend(files.into_iter().map(|(name, file)| (name, Origin::File(file))));
+        let (mut next, mut errors) = (BTreeMap::new(), Vec::new());
+        for (name, origin) in &origins {
+            match self.build(&settings, name, origin) {
+                Ok(guest) => _ = next.insert(name.clone(), guest),
+                Err(reason) => errors.push(reason.of(name)),
+            }
+        }
+        for name in settings.plugins.keys().filter(|n| !origins.contains_key(*n)) {
+            match self.keep(&settings, name) {
+                Ok(guest) => _ = next.insert(name.clone(), guest),
+                Err(reason) => errors.push(reason.of(name)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        for name in self.running.keys().filter(|n| !next.contains_key(*n)) {
+            self.custom.forget(name);
+        }
+        self.running = next;
+        self.settings = settings;
+        self.problems.retain(|name, _| self.running.contains_key(name) && !origins.contains_key(name));
+        Ok(())
+    }
+
+    /// Follows what happened in the directory, each plugin by itself. Whether anything else runs now.
+    pub(crate) fn follow(&mut self, changes: Changes) -> bool {
+        let mut moved = false;
+        for (name, file) in changes.changed {
+            moved |= self.replace(&name, &Origin::File(file));
+        }
+        for name in changes.gone {
+            let embedded = self.settings.embedded.iter().position(|e| e.name == name);
+            if let Some(i) = embedded {
+                moved |= self.replace(&name, &Origin::Embedded(i));
+            } else if self.settings.plugins.contains_key(&name) {
+                tracing::warn!(plugin = name, "the file of a plugin that the configuration names is gone: it keeps running");
+                self.problems.insert(name, "its file is gone".to_owned());
+            } else {
+                self.problems.remove(&name);
+                if self.running.remove(&name).is_some() {
+                    tracing::info!(plugin = name, "plugin removed with its file");
+                    self.metrics.reloaded(&name, "removed");
+                    self.custom.forget(&name);
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    fn replace(&mut self, name: &str, origin: &Origin) -> bool {
+        match self.build(&self.settings, name, origin) {
+            Ok(guest) => {
+                tracing::info!(plugin = name, sha256 = guest.compiled().sha256, "plugin loaded");
+                self.metrics.reloaded(name, "ok");
+                self.problems.remove(name);
+                self.running.insert(name.to_owned(), guest);
+                true
+            }
+            Err(error) => {
+                let old = if self.running.contains_key(name) { "the old version keeps running" } else { "it does not run" };
+                tracing::warn!(plugin = name, %error, "plugin not loaded: {old}");
+                self.metrics.reloaded(name, "failed");
+                self.problems.insert(name.to_owned(), error.to_string());
+                false
+            }
+        }
+    }
+
+    /// The guest of a component; the one that runs, where nothing has changed.
+    fn build(&self, settings: &Settings, name: &str, origin: &Origin) -> Result<Arc<WasmGuest>, LoadReason> {
+        let plugin = settings.plugins.get(name).cloned().unwrap_or_default();
+        let bytes = read(settings, origin)?;
+        let begin = Instant::now();
+        let running = self.running.get(name);
+        let compiled = match running.filter(|r| self.store.is_of(&r.compiled().sha256, &bytes)) {
+            Some(same) => same.compiled().clone(),
+            None => {
+                let compiled = self.store.load(bytes, plugin.sha256.as_deref())?;
+                self.metrics.compiled(name, begin.elapsed());
+                tracing::debug!(plugin = name, cached = compiled.cached, took = ?begin.elapsed(), "plugin compiled");
+                compiled
+            }
+        };
+        self.guest(settings, name, plugin, compiled)
+    }
+
+    /// The guest of a plugin whose file is gone: the component that runs, in the settings' configuration.
+    fn keep(&self, settings: &Settings, name: &str) -> Result<Arc<WasmGuest>, LoadReason> {
+        let Some(running) = self.running.get(name) else {
+            let path = settings.dir.clone().unwrap_or_else(|| PathBuf::from("plugin_dir")).join(format!("{name}.wasm"));
+            return Err(LoadReason::Missing { path });
+        };
+        tracing::warn!(plugin = name, "the file of a plugin that the configuration names is gone: it keeps running");
+        let plugin = settings.plugins.get(name).cloned().unwrap_or_default();
+        self.guest(settings, name, plugin, running.compiled().clone())
+    }
+
+    fn guest(
+        &self,
+        settings: &Settings,
+        name: &str,
+        plugin: PluginSettings,
+        compiled: Compiled,
+    ) -> Result<Arc<WasmGuest>, LoadReason> {
+        check_pin(&compiled.sha256, plugin.sha256.as_deref())?;
+        if let Some(running) = self.running.get(name)
+            && *running.settings() == plugin
+            && running.compiled().sha256 == compiled.sha256
+        {
+            return Ok(running.clone());
+        }
+        let metrics = self.metrics.of_guest(name);
+        let services = Arc::new(Services {
+            plugin: name.to_owned(),
+            log: GuestLog::new(name, metrics.lines_written.clone(), metrics.lines_dropped.clone()),
+            custom: self.custom.clone(),
+            seed: self.seed,
+        });
+        WasmGuest::load(&self.runtime, compiled, plugin, services, metrics, settings.idle_instances).map(Arc::new)
+    }
+}
+
+/// The bytes of a component. A file that grows while it is read ends at the limit.
+fn read(settings: &Settings, origin: &Origin) -> Result<Vec<u8>, LoadReason> {
+    let limit = settings.max_file_bytes;
+    let too_large = |bytes| LoadReason::TooLarge { bytes, limit };
+    match origin {
+        Origin::Embedded(i) => {
+            let bytes = settings.embedded.get(*i).map(|e| e.bytes.to_vec()).unwrap_or_default();
+            if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+        }
+        Origin::File(file) => {
+            if file.bytes() > limit {
+                return Err(too_large(file.bytes()));
+            }
+            let mut bytes = Vec::new();
+            fs::File::open(&file.path)
+                .and_then(|f| f.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+                .map_err(|source| LoadReason::Read { path: file.path.clone(), source })?;
+            if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+        }
+    }
+}
+
+/// Differs from process to process: what a hash map needs against chosen keys.
+fn seed() -> (u64, u64) {
+    use std::hash::BuildHasher;
+    let state = std::hash::RandomState::new();
+    (state.hash_one(1_u8), state.hash_one(2_u8))
+}

@@ -1,0 +1,267 @@
+//! What weir shows of its plugins.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use weir_telemetry::Metrics;
+
+/// Upper bounds in seconds: a look-up of 2 µs to an interpreter's time-out.
+const BUCKETS: [f64; 12] = [2e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByPlugin {
+    plugin: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCall {
+    plugin: String,
+    interface: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByInterface {
+    plugin: String,
+    interface: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    plugin: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    plugin: String,
+    result: &'static str,
+}
+
+type Durations = Family<ByInterface, Histogram, fn() -> Histogram>;
+
+fn durations() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+/// The families of all plugins; clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct PluginMetrics {
+    calls: Family<ByCall, Counter>,
+    durations: Durations,
+    memory: Family<ByPlugin, Gauge>,
+    instances: Family<ByPlugin, Gauge>,
+    restarts: Family<ByReason, Counter>,
+    compile: Family<ByPlugin, Gauge<f64, AtomicU64>>,
+    reloads: Family<ByResult, Counter>,
+    log_lines: Family<ByResult, Counter>,
+}
+
+impl PluginMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            calls: metrics.register("weir_plugin_calls", "Calls into plugins by their result", Family::default()),
+            durations: metrics.register(
+                "weir_plugin_call_duration_seconds",
+                "How long calls into plugins took, copying in and checking the answer included",
+                Durations::new_with_constructor(durations),
+            ),
+            memory: metrics.register(
+                "weir_plugin_memory_bytes",
+                "Linear memory of all instances of a plugin",
+                Family::default(),
+            ),
+            instances: metrics.register("weir_plugin_instances", "Instances of a plugin", Family::default()),
+            restarts: metrics.register(
+                "weir_plugin_restarts",
+                "Instances thrown away, by why",
+                Family::default(),
+            ),
+            compile: metrics.register(
+                "weir_plugin_compile_seconds",
+                "How long it took to compile the plugin, or to load it compiled",
+                Family::default(),
+            ),
+            reloads: metrics.register(
+                "weir_plugin_reloads",
+                "New versions of plugins by whether they run",
+                Family::default(),
+            ),
+            log_lines: metrics.register(
+                "weir_plugin_log_lines",
+                "Lines that plugins logged, by whether they were written or thinned out",
+                Family::default(),
+            ),
+        }
+    }
+
+    pub(crate) fn of_guest(&self, plugin: &str) -> GuestMetrics {
+        let interface = |interface| InterfaceMetrics {
+            ok: self.call(plugin, interface, "ok"),
+            seconds: self
+                .durations
+                .get_or_create(&ByInterface { plugin: plugin.to_owned(), interface })
+                .clone(),
+            name: interface,
+        };
+        GuestMetrics {
+            series: interface("series"),
+            samples: interface("samples"),
+            logs: interface("logs"),
+            lines_written: self.log_lines(plugin, "written"),
+            lines_dropped: self.log_lines(plugin, "dropped"),
+            plugin: plugin.to_owned(),
+            all: self.clone(),
+        }
+    }
+
+    pub(crate) fn compiled(&self, plugin: &str, took: Duration) {
+        self.compile.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).set(took.as_secs_f64());
+    }
+
+    pub(crate) fn reloaded(&self, plugin: &str, result: &'static str) {
+        self.reloads.get_or_create(&ByResult { plugin: plugin.to_owned(), result }).inc();
+    }
+
+    fn call(&self, plugin: &str, interface: &'static str, result: &'static str) -> Counter {
+        self.calls.get_or_create(&ByCall { plugin: plugin.to_owned(), interface, result }).clone()
+    }
+
+    fn log_lines(&self, plugin: &str, result: &'static str) -> Counter {
+        self.log_lines.get_or_create(&ByResult { plugin: plugin.to_owned(), result }).clone()
+    }
+}
+
+/// The metrics of one interface of one plugin.
+#[derive(Clone, Debug)]
+pub(crate) struct InterfaceMetrics {
+    /// Calls that brought a checked answer.
+    pub(crate) ok: Counter,
+    /// How long calls took.
+    pub(crate) seconds: Histogram,
+    /// The interface.
+    pub(crate) name: &'static str,
+}
+
+/// The metrics of one plugin; clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct GuestMetrics {
+    pub(crate) series: InterfaceMetrics,
+    pub(crate) samples: InterfaceMetrics,
+    pub(crate) logs: InterfaceMetrics,
+    pub(crate) lines_written: Counter,
+    pub(crate) lines_dropped: Counter,
+    plugin: String,
+    all: PluginMetrics,
+}
+
+impl GuestMetrics {
+    pub(crate) fn failed(&self, interface: &'static str, reason: &'static str) {
+        self.all.call(&self.plugin, interface, reason).inc();
+    }
+
+    pub(crate) fn restarted(&self, reason: &'static str) {
+        self.all.restarts.get_or_create(&ByReason { plugin: self.plugin.clone(), reason }).inc();
+    }
+
+    /// Counts an instance, for as long as the gauge lives.
+    pub(crate) fn instance(&self) -> MemoryGauge {
+        let by = ByPlugin { plugin: self.plugin.clone() };
+        let instances = self.all.instances.get_or_create(&by).clone();
+        instances.inc();
+        MemoryGauge { shown: 0, memory: self.all.memory.get_or_create(&by).clone(), instances: Some(instances) }
+    }
+}
+
+/// One instance's part in its plugin's gauges; gives it back when dropped.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryGauge {
+    shown: i64,
+    memory: Gauge,
+    instances: Option<Gauge>,
+}
+
+impl MemoryGauge {
+    pub(crate) fn set(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.memory.inc_by(bytes.saturating_sub(self.shown));
+        self.shown = bytes;
+    }
+}
+
+impl Drop for MemoryGauge {
+    fn drop(&mut self) {
+        self.memory.dec_by(self.shown);
+        if let Some(instances) = &self.instances {
+            instances.dec();
+        }
+    }
+}
+
+/// Nanoseconds of the calls lately: an exponential moving average, of which the last eight calls are two thirds.
+#[derive(Debug, Default)]
+pub(crate) struct CallTime(AtomicU64);
+
+impl CallTime {
+    pub(crate) fn add(&self, took: Duration) {
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let old = self.0.load(Ordering::Relaxed);
+        // Two calls at once may lose one of their times, which an average bears.
+        let new = if old == 0 { took } else { (old - old / 8).saturating_add(took / 8) };
+        self.0.store(new.max(1), Ordering::Relaxed);
+    }
+
+    /// `None` before the first call.
+    pub(crate) fn average(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            ns => Some(Duration::from_nanos(ns)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_remembered_for_some_calls() {
+        let t = CallTime::default();
+        assert_eq!(t.average(), None);
+        t.add(Duration::from_micros(10));
+        assert_eq!(t.average(), Some(Duration::from_micros(10)));
+        t.add(Duration::from_millis(50));
+        for _ in 0..10 {
+            assert!(t.average().unwrap() > Duration::from_millis(1));
+            t.add(Duration::from_micros(10));
+        }
+        for _ in 0..40 {
+            t.add(Duration::from_micros(10));
+        }
+        assert!(t.average().unwrap() < Duration::from_millis(1));
+    }
+
+    #[test]
+    fn an_instance_gives_its_memory_back() {
+        let m = PluginMetrics::new(&Metrics::new());
+        let g = m.of_guest("p");
+        let by = ByPlugin { plugin: "p".into() };
+        let mut one = g.instance();
+        one.set(100);
+        one.set(70);
+        let mut two = g.instance();
+        two.set(5);
+        assert_eq!(m.memory.get_or_create(&by).get(), 75);
+        assert_eq!(m.instances.get_or_create(&by).get(), 2);
+        drop(one);
+        assert_eq!(m.memory.get_or_create(&by).get(), 5);
+        drop(two);
+        assert_eq!(m.memory.get_or_create(&by).get(), 0);
+        assert_eq!(m.instances.get_or_create(&by).get(), 0);
+    }
+}

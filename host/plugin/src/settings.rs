@@ -1,0 +1,97 @@
+//! What the plugins of a process are built from: plain values, which `host/weir` makes of its configuration.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use weir_pipeline::guest::OnError;
+
+/// Everything about plugins.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory whose `*.wasm` files are plugins; `None`: only the embedded ones.
+    pub dir: Option<PathBuf>,
+    /// Components that come with the program. A file of the same name in [`Settings::dir`] takes their place.
+    pub embedded: Vec<PluginSource>,
+    /// Where compiled components are kept; made with mode 0700 where it is missing. `None`: compiled at each start.
+    pub cache_dir: Option<PathBuf>,
+    /// Settings by plugin name (the file's name without `.wasm`). Whoever is named here must be there at start, and keeps
+    /// running when its file goes.
+    pub plugins: BTreeMap<String, PluginSettings>,
+    /// The largest file that is read at all. The largest real guest measured, Python with its interpreter, has 18 MB.
+    pub max_file_bytes: u64,
+    /// How often the directory is looked at where the file system tells nothing (network file systems, some containers).
+    pub poll_interval: Duration,
+    /// How long a file must keep its size and time before it is taken for whole: copying is seen as growth.
+    pub settle: Duration,
+    /// How long one compilation may take. The slowest real guest measured took 22 s on a slow core.
+    pub compile_timeout: Duration,
+    /// The most instances of all plugins together: sizes the reserved address space (4 GiB each, none of it memory
+    /// before it is touched). 16 plugins on 8 cores, doubled while a new version stands beside the old.
+    pub max_instances: u32,
+    /// How many idle instances a plugin keeps: as many calls as there are cores can run at once.
+    pub idle_instances: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            embedded: Vec::new(),
+            cache_dir: None,
+            plugins: BTreeMap::new(),
+            max_file_bytes: 64 << 20,
+            poll_interval: Duration::from_millis(500),
+            settle: Duration::from_millis(200),
+            compile_timeout: Duration::from_secs(60),
+            max_instances: 256,
+            idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        }
+    }
+}
+
+/// A component that is not a file.
+#[derive(Clone, Debug)]
+pub struct PluginSource {
+    /// The plugin's name.
+    pub name: String,
+    /// The component, binary.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+/// How one plugin runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginSettings {
+    /// The plugin's own configuration, a JSON document, handed to `configure` of each instance.
+    pub config_json: String,
+    /// The most bytes of linear memory of one instance, all its memories together.
+    pub memory_limit: usize,
+    /// How long one call may take. A batch is at most 4,096 rows or about 1 MiB, which a compiled guest handles in 1 ms and
+    /// Python in 4: 50 ms is a guest that is lost, and no p99 anybody would want.
+    pub timeout: Duration,
+    /// How long instantiation and `configure` together may take: interpreters parse their program in it, plugins
+    /// their tables. It happens beside the data path at load, and once for each further instance.
+    pub configure_timeout: Duration,
+    /// The most bytes that one answer, or one argument of a host function, may have: what a full batch
+    /// can need (1 MiB of text rewritten with growth, and columns) and not what fills the host's memory.
+    pub max_returned_bytes: usize,
+    /// What becomes of the records of a failed call.
+    pub on_error: OnError,
+    /// The SHA-256 that the file must have, in hexadecimal.
+    pub sha256: Option<String>,
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self {
+            config_json: "{}".to_owned(),
+            memory_limit: 64 << 20,
+            timeout: Duration::from_millis(50),
+            configure_timeout: Duration::from_secs(5),
+            max_returned_bytes: 16 << 20,
+            on_error: OnError::default(),
+            sha256: None,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What belongs to one instance on the host's side: what its imports work on.
+
+use std::sync::Arc;
+
+use crate::custom::CustomMetrics;
+use crate::guest_log::{GuestLog, Level, MAX_MESSAGE};
+use crate::limits::Limits;
+
+/// The data of an instance's store.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// What it may use.
+    pub(crate) limits: Limits,
+    /// What it reaches beyond itself.
+    pub(crate) services: Arc<Services>,
+    output: LineBuffer,
+}
+
+/// What the instances of one plugin share.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// The plugin's name.
+    pub(crate) plugin: String,
+    /// Its log.
+    pub(crate) log: GuestLog,
+    /// Everybody's metrics.
+    pub(crate) custom: CustomMetrics,
+    /// What `wasi:random/insecure-seed` answers: hash maps want it. One for the process, so that a plugin's instances agree.
+    pub(crate) seed: (u64, u64),
+}
+
+impl State {
+    pub(crate) fn new(limits: Limits, services: Arc<Services>) -> Self {
+        Self { limits, services, output: LineBuffer::default() }
+    }
+
+    /// What the guest logs by itself.
+    pub(crate) fn log(&mut self, level: Level, message: &str) {
+        if level == Level::Error {
+            self.output.last = Some(crate::guest_log::tidy(message));
+        }
+        self.services.log.write(level, message);
+    }
+
+    /// What the guest wrote to its standard output or error: into its log, line by line.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let log = &self.services.log;
+        self.output.push(bytes, |line| log.write(Level::Info, line));
+    }
+
+    /// What was written last and says something: a panic's message, after a trap. Ends the line that is under way.
+    pub(crate) fn take_last_words(&mut self) -> Option<String> {
+        let log = &self.services.log;
+        self.output.end(|line| log.write(Level::Info, line));
+        std::mem::take(&mut self.output.last)
+    }
+}
+
+/// Cuts what is written into lines, none longer than a log message.
+#[derive(Debug, Default)]
+struct LineBuffer {
+    open: Vec<u8>,
+    last: Option<String>,
+}
+
+impl LineBuffer {
+    fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        for part in bytes.split_inclusive(|b| *b == b'\n') {
+            let room = MAX_MESSAGE.saturating_sub(self.open.len());
+            self.open.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
+            if part.ends_with(b"\n") {
+                self.end(&mut line);
+            }
+        }
+    }
+
+    fn end(&mut self, mut line: impl FnMut(&str)) {
+        let text = String::from_utf8_lossy(&self.open);
+        let text = text.trim_end();
+        if !text.is_empty() {
+            line(text);
+            // Rust ends a panic's message with this note, which says nothing of the panic.
+            if !text.starts_with("note: ") {
+                self.last = Some(crate::guest_log::tidy(text));
+            }
+        }
+        self.open.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_comes_in_lines() {
+        let mut lines = Vec::new();
+        let mut b = LineBuffer::default();
+        b.push(b"one\ntw", |l| lines.push(l.to_owned()));
+        b.push(b"o\n\n", |l| lines.push(l.to_owned()));
+        b.push(&[b'x'; 5000], |l| lines.push(l.to_owned()));
+        b.push(b"\nnote: run with RUST_BACKTRACE\nopen", |l| lines.push(l.to_owned()));
+        assert_eq!(b.last.as_deref().map(str::len), Some(MAX_MESSAGE));
+        b.end(|l| lines.push(l.to_owned()));
+        assert_eq!(lines, ["one", "two", &"x".repeat(MAX_MESSAGE), "note: run with RUST_BACKTRACE", "open"]);
+    }
+}

@@ -1,0 +1,223 @@
+//! Components by content: compiled once, and kept compiled in files.
+//!
+//! A file is named `<sha256 of the component>-<hash of engine version and configuration>.cwasm` and holds a magic, the SHA-256
+//! of what follows, and what wasmtime serialized. It is written beside and renamed, so half a file is never met under that
+//! name; one that is damaged nevertheless is compiled and written anew.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::deserialize::compiled_component;
+use crate::error::LoadReason;
+
+const MAGIC: &[u8; 8] = b"weircwa1";
+
+/// Compiled components that are kept: the plugins of a process, and what they were before the last changes.
+const MAX_KEPT: usize = 64;
+
+/// Compiles, or finds compiled.
+#[derive(Debug)]
+pub(crate) struct Store {
+    engine: Engine,
+    cache: Option<Cache>,
+    compile_timeout: Duration,
+    stop: Arc<AtomicBool>,
+}
+
+/// A component, ready to be linked.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// Of the component's bytes, in hexadecimal.
+    pub(crate) sha256: String,
+    /// Whether it was found compiled.
+    pub(crate) cached: bool,
+}
+
+impl Store {
+    /// A store with its cache in `cache_dir`. Without a usable directory everything is compiled at each start. `stop` ends
+    /// the wait for a compilation.
+    pub(crate) fn open(
+        engine: &Engine,
+        cache_dir: Option<&Path>,
+        compile_timeout: Duration,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let cache = cache_dir.and_then(|dir| match Cache::open(dir, engine) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), %error, "no cache of compiled plugins");
+                None
+            }
+        });
+        Self { engine: engine.clone(), cache, compile_timeout, stop }
+    }
+
+    /// The component of these bytes. `pinned` is the SHA-256 it must have.
+    pub(crate) fn load(&self, bytes: Vec<u8>, pinned: Option<&str>) -> Result<Compiled, LoadReason> {
+        let sha256 = hex(&Sha256::digest(&bytes));
+        check_pin(&sha256, pinned)?;
+        // Layer 1 is a component, 0 a core module (component model, binary format).
+        match bytes.get(..8) {
+            Some([0, b'a', b's', b'm', _, _, 1, 0]) => {}
+            Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadReason::CoreModule),
+            _ => return Err(LoadReason::NotWasm),
+        }
+        if let Some(component) = self.cache.as_ref().and_then(|c| c.get(&self.engine, &sha256)) {
+            return Ok(Compiled { component, sha256, cached: true });
+        }
+        let component = self.compile(bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.put(&component, &sha256);
+        }
+        Ok(Compiled { component, sha256, cached: false })
+    }
+
+    /// Whether these bytes are the component of that SHA-256.
+    #[allow(clippy::unused_self, reason = "what a component is known by is the store's affair")]
+    pub(crate) fn is_of(&self, sha256: &str, bytes: &[u8]) -> bool {
+        hex(&Sha256::digest(bytes)) == sha256
+    }
+
+    /// Compiles on a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and
+    /// ends some day.
+    fn compile(&self, bytes: Vec<u8>) -> Result<Component, LoadReason> {
+        let (done, result) = mpsc::sync_channel(1);
+        let engine = self.engine.clone();
+        std::thread::Builder::new()
+            .name("weir-compile".to_owned())
+            .spawn(move || {
+                let _ = done.send(Component::from_binary(&engine, &bytes));
+            })
+            .map_err(|e| LoadReason::Compile(e.to_string()))?;
+        let until = Instant::now() + self.compile_timeout;
+        loop {
+            match result.recv_timeout(Duration::from_millis(50)) {
+                Ok(compiled) => return compiled.map_err(|e| LoadReason::Compile(format!("{e:#}"))),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(LoadReason::Compile("the compiler failed".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() >= until || self.stop.load(Ordering::Acquire) => {
+                    return Err(LoadReason::CompileTime(self.compile_timeout));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+/// Whether a component is the one that the configuration wants.
+pub(crate) fn check_pin(sha256: &str, pinned: Option<&str>) -> Result<(), LoadReason> {
+    match pinned {
+        Some(wanted) if !wanted.eq_ignore_ascii_case(sha256) => {
+            Err(LoadReason::Checksum { found: sha256.to_owned(), wanted: wanted.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct Cache {
+    dir: PathBuf,
+    /// Ends the names of files that this engine can use.
+    suffix: String,
+}
+
+impl Cache {
+    fn open(dir: &Path, engine: &Engine) -> std::io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        // Also fails where the directory is somebody else's.
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let cache = Self { dir: dir.to_owned(), suffix: format!("-{:016x}.cwasm", hasher.finish()) };
+        cache.tidy()?;
+        Ok(cache)
+    }
+
+    /// Removes what this engine cannot use, what was left half-written, and the oldest beyond [`MAX_KEPT`].
+    fn tidy(&self) -> std::io::Result<()> {
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.ends_with(&self.suffix) {
+                kept.push((entry.metadata()?.modified()?, entry.path()));
+            } else if name.ends_with(".cwasm") || name.ends_with(".tmp") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        kept.sort();
+        let surplus = kept.len().saturating_sub(MAX_KEPT);
+        for (_, path) in kept.into_iter().take(surplus) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, sha256: &str) -> PathBuf {
+        self.dir.join(format!("{sha256}{}", self.suffix))
+    }
+
+    fn get(&self, engine: &Engine, sha256: &str) -> Option<Component> {
+        let path = self.path(sha256);
+        let file = fs::read(&path).ok()?;
+        let compiled = intact(&file);
+        let component = compiled.and_then(|c| compiled_component(engine, c).ok());
+        if component.is_none() {
+            tracing::warn!(path = %path.display(), "a cached plugin is damaged: compiling it again");
+        }
+        component
+    }
+
+    fn put(&self, component: &Component, sha256: &str) {
+        let path = self.path(sha256);
+        let temporary = self.dir.join(format!("{sha256}.{}.tmp", std::process::id()));
+        let written = component.serialize().map_err(|e| e.to_string()).and_then(|compiled| {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)
+                .map_err(|e| e.to_string())?;
+            // Not synced: after a crash the checksum finds what is missing.
+            for part in [&MAGIC[..], &Sha256::digest(&compiled), &compiled] {
+                file.write_all(part).map_err(|e| e.to_string())?;
+            }
+            fs::rename(&temporary, &path).map_err(|e| e.to_string())
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            tracing::warn!(path = %path.display(), error, "a compiled plugin could not be kept: it is compiled again at the next start");
+        }
+    }
+}
+
+/// What is in a file of the cache, where it is whole.
+fn intact(file: &[u8]) -> Option<&[u8]> {
+    let (sum, compiled) = file.strip_prefix(MAGIC)?.split_at_checked(32)?;
+    (Sha256::digest(compiled).as_slice() == sum).then_some(compiled)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for b in bytes {
+        for nibble in [b >> 4, b & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    out
+}

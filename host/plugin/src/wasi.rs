@@ -1,0 +1,165 @@
+//! The part of WASI that toolchains pull in unasked, with nothing behind it: no environment, no arguments, an empty standard
+//! input, output into the plugin's log, a seed for hash maps; waiting and exiting are traps.
+//!
+//! Handles have no state here, so they need no table: their number is all there is.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+
+use crate::state::State;
+
+/// The interfaces that are here. Wasmtime takes any 0.2 version of them for another.
+pub(crate) const INTERFACES: [&str; 13] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// The one of `wasi:random` that promises nothing.
+pub(crate) const SEED: &str = "wasi:random/insecure-seed";
+
+/// Bytes that a stream says it takes at once: the size that WASI allows for `blocking-write-and-flush`.
+const WRITE_SIZE: u64 = 4096;
+
+/// A trap that the guest asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostTrap {
+    /// `wasi:cli/exit`.
+    #[error("called exit")]
+    Exit,
+    /// `wasi:io/poll`.
+    #[error("waited for something, which plugins cannot")]
+    Poll,
+}
+
+struct IoError;
+struct Pollable;
+struct InputStream;
+struct OutputStream;
+struct TerminalInput;
+struct TerminalOutput;
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+enum StreamError {
+    #[component(name = "last-operation-failed")]
+    #[allow(dead_code, reason = "nothing fails here, but the type is WASI's")]
+    LastOperationFailed(Resource<IoError>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+type Cx<'a> = StoreContextMut<'a, State>;
+type Streamed<T> = wasmtime::Result<(Result<T, StreamError>,)>;
+
+/// Defines everything in `linker`.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    cli(linker)?;
+    terminals(linker)?;
+    let mut error = linker.instance("wasi:io/error@0.2.0")?;
+    resource::<IoError>(&mut error, "error")?;
+    error.func_wrap("[method]error.to-debug-string", |_: Cx<'_>, (_,): (Resource<IoError>,)| Ok((String::new(),)))?;
+    let mut poll = linker.instance("wasi:io/poll@0.2.0")?;
+    resource::<Pollable>(&mut poll, "pollable")?;
+    poll.func_wrap("[method]pollable.ready", |_: Cx<'_>, (_,): (Resource<Pollable>,)| Ok((true,)))?;
+    poll.func_wrap("[method]pollable.block", |_: Cx<'_>, (_,): (Resource<Pollable>,)| trap::<()>(HostTrap::Poll))?;
+    poll.func_wrap("poll", |_: Cx<'_>, (_,): (Vec<Resource<Pollable>>,)| trap::<(Vec<u32>,)>(HostTrap::Poll))?;
+    let mut streams = linker.instance("wasi:io/streams@0.2.0")?;
+    input(&mut streams)?;
+    output(&mut streams)?;
+    let mut seed = linker.instance("wasi:random/insecure-seed@0.2.0")?;
+    seed.func_wrap("insecure-seed", |cx: Cx<'_>, (): ()| Ok((cx.data().services.seed,)))
+}
+
+fn cli(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut environment = linker.instance("wasi:cli/environment@0.2.0")?;
+    environment.func_wrap("get-environment", |_: Cx<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    environment.func_wrap("get-arguments", |_: Cx<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
+    environment.func_wrap("initial-cwd", |_: Cx<'_>, (): ()| Ok((None::<String>,)))?;
+    let mut exit = linker.instance("wasi:cli/exit@0.2.0")?;
+    exit.func_wrap("exit", |_: Cx<'_>, (_,): (Result<(), ()>,)| trap::<()>(HostTrap::Exit))?;
+    exit.func_wrap("exit-with-code", |_: Cx<'_>, (_,): (u8,)| trap::<()>(HostTrap::Exit))?;
+    let mut stdin = linker.instance("wasi:cli/stdin@0.2.0")?;
+    stdin.func_wrap("get-stdin", |_: Cx<'_>, (): ()| Ok((Resource::<InputStream>::new_own(0),)))?;
+    let mut stdout = linker.instance("wasi:cli/stdout@0.2.0")?;
+    stdout.func_wrap("get-stdout", |_: Cx<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(1),)))?;
+    let mut stderr = linker.instance("wasi:cli/stderr@0.2.0")?;
+    stderr.func_wrap("get-stderr", |_: Cx<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(2),)))
+}
+
+/// There is no terminal.
+fn terminals(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    resource::<TerminalInput>(&mut linker.instance("wasi:cli/terminal-input@0.2.0")?, "terminal-input")?;
+    resource::<TerminalOutput>(&mut linker.instance("wasi:cli/terminal-output@0.2.0")?, "terminal-output")?;
+    let mut stdin = linker.instance("wasi:cli/terminal-stdin@0.2.0")?;
+    stdin.func_wrap("get-terminal-stdin", |_: Cx<'_>, (): ()| Ok((None::<Resource<TerminalInput>>,)))?;
+    let mut stdout = linker.instance("wasi:cli/terminal-stdout@0.2.0")?;
+    stdout.func_wrap("get-terminal-stdout", |_: Cx<'_>, (): ()| Ok((None::<Resource<TerminalOutput>>,)))?;
+    let mut stderr = linker.instance("wasi:cli/terminal-stderr@0.2.0")?;
+    stderr.func_wrap("get-terminal-stderr", |_: Cx<'_>, (): ()| Ok((None::<Resource<TerminalOutput>>,)))
+}
+
+/// Input streams are at their end.
+fn input(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    type In = Resource<InputStream>;
+    resource::<InputStream>(streams, "input-stream")?;
+    for name in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        streams.func_wrap(name, |_: Cx<'_>, (_, _): (In, u64)| closed::<Vec<u8>>())?;
+    }
+    for name in ["[method]input-stream.skip", "[method]input-stream.blocking-skip"] {
+        streams.func_wrap(name, |_: Cx<'_>, (_, _): (In, u64)| closed::<u64>())?;
+    }
+    streams.func_wrap("[method]input-stream.subscribe", |_: Cx<'_>, (_,): (In,)| {
+        Ok((Resource::<Pollable>::new_own(0),))
+    })
+}
+
+/// Output streams take everything.
+fn output(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    type Out = Resource<OutputStream>;
+    type In = Resource<InputStream>;
+    fn write(mut cx: Cx<'_>, (_, bytes): (Out, Vec<u8>)) -> Streamed<()> {
+        cx.data_mut().write(&bytes);
+        Ok((Ok(()),))
+    }
+    resource::<OutputStream>(streams, "output-stream")?;
+    streams.func_wrap("[method]output-stream.check-write", |_: Cx<'_>, (_,): (Out,)| -> Streamed<u64> {
+        Ok((Ok(WRITE_SIZE),))
+    })?;
+    streams.func_wrap("[method]output-stream.write", write)?;
+    streams.func_wrap("[method]output-stream.blocking-write-and-flush", write)?;
+    for name in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        streams.func_wrap(name, |_: Cx<'_>, (_,): (Out,)| -> Streamed<()> { Ok((Ok(()),)) })?;
+    }
+    for name in ["[method]output-stream.write-zeroes", "[method]output-stream.blocking-write-zeroes-and-flush"] {
+        streams.func_wrap(name, |_: Cx<'_>, (_, _): (Out, u64)| -> Streamed<()> { Ok((Ok(()),)) })?;
+    }
+    for name in ["[method]output-stream.splice", "[method]output-stream.blocking-splice"] {
+        streams.func_wrap(name, |_: Cx<'_>, (_, _, _): (Out, In, u64)| closed::<u64>())?;
+    }
+    streams.func_wrap("[method]output-stream.subscribe", |_: Cx<'_>, (_,): (Out,)| {
+        Ok((Resource::<Pollable>::new_own(0),))
+    })
+}
+
+fn resource<T: 'static>(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Result<()> {
+    instance.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+}
+
+fn closed<T>() -> Streamed<T> {
+    Ok((Err(StreamError::Closed),))
+}
+
+fn trap<T>(why: HostTrap) -> wasmtime::Result<T> {
+    Err(wasmtime::Error::new(why))
+}

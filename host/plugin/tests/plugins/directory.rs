@@ -1,0 +1,186 @@
+//! Files that come, change and go while plugins run.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::watch;
+use weir_pipeline::guest::{Guest, SeriesBatch};
+use weir_plugin::{PluginSet, PluginSettings, PluginState, Plugins, Settings};
+use weir_telemetry::Metrics;
+
+use super::{config, embedded, metric, support};
+
+struct Dir {
+    dir: TempDir,
+    metrics: Metrics,
+    plugins: Plugins,
+    sets: watch::Receiver<Arc<PluginSet>>,
+}
+
+fn settings(dir: &Path) -> Settings {
+    Settings {
+        dir: Some(dir.to_owned()),
+        poll_interval: Duration::from_millis(50),
+        settle: Duration::from_millis(60),
+        max_instances: 16,
+        ..Settings::default()
+    }
+}
+
+impl Dir {
+    fn open(prepare: impl FnOnce(&Path, &mut Settings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = settings(dir.path());
+        prepare(dir.path(), &mut settings);
+        let metrics = Metrics::new();
+        let plugins = Plugins::open(settings, &metrics).unwrap();
+        let sets = plugins.subscribe();
+        Self { dir, metrics, plugins, sets }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The names of the next set.
+    fn next(&mut self) -> Vec<String> {
+        let changed = async { tokio::time::timeout(Duration::from_secs(30), self.sets.changed()).await };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(changed).unwrap().unwrap();
+        names(&self.plugins.current())
+    }
+
+    /// Waits for a plugin's problem.
+    fn problem(&self, name: &str) -> String {
+        for _ in 0..3000 {
+            let found = self.plugins.status().into_iter().find(|s| s.name == name).and_then(|s| s.problem);
+            match found {
+                Some(problem) => return problem,
+                None => std::thread::park_timeout(Duration::from_millis(10)),
+            }
+        }
+        panic!("no problem of {name}");
+    }
+
+    fn metric(&self, name: &str) -> Option<f64> {
+        metric(&self.metrics, name)
+    }
+}
+
+fn names(set: &PluginSet) -> Vec<String> {
+    set.guests.iter().map(|g| g.name().to_owned()).collect()
+}
+
+fn rows(guest: &dyn Guest) -> usize {
+    guest.relabel(&SeriesBatch { rows: 4, ..SeriesBatch::default() }).unwrap().dropped.len()
+}
+
+#[test]
+fn plugins_come_and_go_with_their_files() {
+    let mut d = Dir::open(|dir, _| {
+        fs::write(dir.join("b.wasm"), support::wasm("everything")).unwrap();
+        fs::write(dir.join("notes.txt"), "no plugin").unwrap();
+        fs::write(dir.join(".hidden.wasm"), "no plugin either").unwrap();
+    });
+    assert_eq!(names(&d.plugins.current()), ["b"]);
+    let old = d.plugins.current().guests[0].clone();
+    fs::write(d.path("b-c.wasm"), support::wasm("misbehaves")).unwrap();
+    assert_eq!(d.next(), ["b-c", "b"], "in the order of the files' names");
+    assert!(Arc::ptr_eq(&old, &d.plugins.current().guests[1]), "the other keeps its instances");
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"b-c\",result=\"ok\"}"), Some(1.0));
+    // Hot swap: the new one behaves differently, and the old one still works for who holds it.
+    fs::write(d.path("b.wasm.new"), support::wasm("bench_jobs")).unwrap();
+    fs::rename(d.path("b.wasm.new"), d.path("b.wasm")).unwrap();
+    assert_eq!(d.next(), ["b-c", "b"]);
+    assert_eq!(rows(&*old), 2);
+    assert_eq!(rows(&*d.plugins.current().guests[1]), 0);
+    fs::remove_file(d.path("b-c.wasm")).unwrap();
+    assert_eq!(d.next(), ["b"]);
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"b-c\",result=\"removed\"}"), Some(1.0));
+}
+
+#[test]
+fn a_broken_file_changes_nothing() {
+    let mut d = Dir::open(|dir, _| fs::write(dir.join("a.wasm"), support::wasm("everything")).unwrap());
+    let old = d.plugins.current();
+    fs::write(d.path("a.wasm"), support::wasm("clock")).unwrap();
+    assert!(d.problem("a").contains("imports wasi:clocks/"));
+    assert!(Arc::ptr_eq(&old, &d.plugins.current()));
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"a\",result=\"failed\"}"), Some(1.0));
+    fs::write(d.path("new.wasm"), "rubbish").unwrap();
+    assert!(d.problem("new").contains("not a webassembly file"));
+    assert_eq!(d.plugins.status()[1].state, PluginState::Failed);
+    fs::write(d.path("a.wasm"), support::wasm("bench_jobs")).unwrap();
+    assert_eq!(d.next(), ["a"]);
+    assert_eq!(d.plugins.status()[0].problem, None);
+}
+
+#[test]
+fn a_slow_copy_is_waited_for() {
+    let mut d = Dir::open(|_, s| s.settle = Duration::from_millis(300));
+    let wasm = support::wasm("everything");
+    let mut file = fs::File::create(d.path("slow.wasm")).unwrap();
+    for part in wasm.chunks(wasm.len() / 10) {
+        file.write_all(part).unwrap();
+        std::thread::park_timeout(Duration::from_millis(30));
+    }
+    drop(file);
+    assert_eq!(d.next(), ["slow"]);
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"slow\",result=\"failed\"}"), None);
+}
+
+#[test]
+fn a_named_plugin_outlives_its_file() {
+    let mut d = Dir::open(|dir, s| {
+        fs::write(dir.join("redact.wasm"), support::wasm("everything")).unwrap();
+        s.plugins.insert("redact".to_owned(), PluginSettings::default());
+    });
+    fs::remove_file(d.path("redact.wasm")).unwrap();
+    assert_eq!(d.problem("redact"), "its file is gone");
+    assert_eq!(rows(&*d.plugins.current().guests[0]), 2);
+    // A reload of the configuration keeps it too, in other settings.
+    let mut next = settings(d.dir.path());
+    next.plugins.insert("redact".to_owned(), PluginSettings { memory_limit: 32 << 20, ..PluginSettings::default() });
+    assert_eq!(names(&d.plugins.apply(next).unwrap()), ["redact"]);
+    assert_eq!(d.next(), ["redact"]);
+    // Unnamed now, and its file is not there: it goes.
+    assert_eq!(names(&d.plugins.apply(settings(d.dir.path())).unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn other_settings_are_all_or_nothing() {
+    let wasm = || support::wasm("add_cluster");
+    let metrics = Metrics::new();
+    let plugins = Plugins::open(embedded(wasm(), config(r#"{"cluster": "one"}"#)), &metrics).unwrap();
+    let old = plugins.current();
+    let errors = plugins.apply(embedded(wasm(), config("{}"))).err().unwrap();
+    assert_eq!(errors[0].to_string(), "plugin p: refused its configuration: cluster is missing");
+    assert!(Arc::ptr_eq(&old, &plugins.current()));
+    let same = plugins.apply(embedded(wasm(), config(r#"{"cluster": "one"}"#))).unwrap();
+    assert!(Arc::ptr_eq(&old.guests[0], &same.guests[0]));
+    let new = plugins.apply(embedded(wasm(), config(r#"{"cluster": "two"}"#))).unwrap();
+    assert!(!Arc::ptr_eq(&old.guests[0], &new.guests[0]));
+    assert_eq!(new.generation, 3);
+}
+
+#[test]
+fn a_file_takes_the_place_of_an_embedded_plugin() {
+    let mut d = Dir::open(|_, s| s.embedded = embedded(support::wasm("bench_jobs"), PluginSettings::default()).embedded);
+    assert_eq!(rows(&*d.plugins.current().guests[0]), 0);
+    fs::write(d.path("p.wasm"), support::wasm("everything")).unwrap();
+    assert_eq!(d.next(), ["p"]);
+    assert_eq!(rows(&*d.plugins.current().guests[0]), 2);
+    fs::remove_file(d.path("p.wasm")).unwrap();
+    assert_eq!(d.next(), ["p"]);
+    assert_eq!(rows(&*d.plugins.current().guests[0]), 0);
+}
+
+#[test]
+fn guests_outlive_their_plugins() {
+    let guest = super::load("misbehaves", config(r#"{"mode": "loops"}"#)).guest();
+    // Nothing but the guest keeps the clock running now.
+    assert_eq!(guest.samples(&super::floats(&[-1.0])), Err(weir_pipeline::guest::CallError::Timeout));
+}
