@@ -1,5 +1,7 @@
 //! What a sample costs when nothing about the page is known: 2,000 series of about 250 bytes a line.
 
+use std::fmt::Write;
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use weir_exposition::{Line, Series, float, lines};
@@ -15,14 +17,15 @@ fn page() -> Vec<u8> {
     page.push_str("# TYPE container_cpu_usage_seconds_total counter\n");
     for i in 0..SERIES as u64 {
         let id = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        page.push_str(&format!(
+        let _ = writeln!(
+            page,
             "container_cpu_usage_seconds_total{{container=\"api\",id=\"/kubepods.slice/kubepods-burstable.slice/pod{id:016x}\
              .slice/cri-containerd-{id:016x}.scope\",image=\"registry.example.com/team/api:v1.2.3\",name=\"c{i:06}\",\
-             namespace=\"payments\",pod=\"api-7d9f-{:08x}\",cpu=\"total\"}} {}.{:06}\n",
+             namespace=\"payments\",pod=\"api-7d9f-{:08x}\",cpu=\"total\"}} {}.{:06}",
             id as u32,
             1_000_000 + i,
             id % 1_000_000
-        ));
+        );
     }
     page.into_bytes()
 }

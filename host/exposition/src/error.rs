@@ -105,6 +105,7 @@ impl Fault {
     }
 
     /// The same fault in a text that begins `by` bytes earlier.
+    #[must_use]
     pub fn shifted(self, by: usize) -> Self {
         Self { at: self.at + by, ..self }
     }
