@@ -12,7 +12,7 @@ pub enum ScrapeError {
     /// The answer, its body included, did not come in time.
     #[error("took longer than scrape_timeout, {0:?}")]
     Timeout(std::time::Duration),
-    /// Another status than 2xx; the target or something before it refuses.
+    /// Another status than 200; the target or something before it refuses.
     #[error("HTTP status {0}")]
     Status(u16),
     /// The body broke off.
