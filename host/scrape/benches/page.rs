@@ -110,7 +110,6 @@ fn shuffled(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn first_page(bencher: Bencher<'_, '_>) {
     let page = page(0, 0);
-    println!("{} bytes a line", page.len() as u64 / SERIES);
     bencher
         .counter(ItemsCount::new(SERIES))
         .with_inputs(reader)

@@ -12,9 +12,9 @@ use weir_client::{Client, RequestError, Response};
 
 use crate::error::ScrapeError;
 
-/// No body may be larger, whatever `body_size_limit` says: a million series of 500 bytes. It bounds what a broken target
+/// No body may be larger, whatever `body_size_limit` says: a million series of 250 bytes. It bounds what a broken target
 /// can take of the memory that all share.
-const MAX_BODY: usize = 512 * 1024 * 1024;
+const MAX_BODY: usize = 256 * 1024 * 1024;
 
 /// What was asked for.
 const FORMAT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";

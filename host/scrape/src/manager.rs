@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::warn;
 use weir_client::{BuildError, Client};
+use weir_discovery::DiscoveryMetrics;
 use weir_telemetry::{Ledger, Metrics, Signal};
 
 use crate::body::BodyPool;
@@ -73,6 +74,7 @@ impl ScrapeManager {
     pub fn new(outlets: Arc<dyn Outlets>, metrics: &Metrics, ledger: Ledger) -> Self {
         let shared = Shared {
             metrics: ScrapeMetrics::register(metrics),
+            discovery: DiscoveryMetrics::register(metrics),
             bodies: BodyPool::default(),
             scratches: ScratchPool::default(),
             secrets: RapidSecrets::seed(RandomState::new().hash_one(0)),

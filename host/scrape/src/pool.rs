@@ -80,7 +80,7 @@ pub(crate) struct Running {
 impl Pool {
     /// Keeps up with discovery and with orders until the end; then ends the loops and waits for them.
     pub(crate) async fn run(mut self) {
-        let mut discovery = weir_discovery::start(self.job.settings.discovery.clone(), None);
+        let mut discovery = self.discover();
         let mut ended = false;
         let last = loop {
             let groups = Arc::clone(&discovery.groups.borrow_and_update());
@@ -92,11 +92,12 @@ impl Pool {
                     let order = self.orders.borrow_and_update().clone();
                     match order {
                         PoolOrder::Run(job) if changed.is_ok() => {
-                            if job.settings.discovery != self.job.settings.discovery {
-                                discovery = weir_discovery::start(job.settings.discovery.clone(), None);
+                            let moved = job.settings.discovery != self.job.settings.discovery;
+                            self.job = job;
+                            if moved {
+                                discovery = self.discover();
                                 ended = false;
                             }
-                            self.job = job;
                         }
                         PoolOrder::Remove => break Order::Remove,
                         PoolOrder::Run(_) | PoolOrder::Shutdown => break Order::Shutdown,
@@ -112,19 +113,30 @@ impl Pool {
         self.shared.metrics.removed(&self.job.settings.job_name);
     }
 
+    fn discover(&self) -> weir_discovery::Running {
+        weir_discovery::start(self.job.settings.discovery.clone(), Some(self.shared.discovery.clone()))
+    }
+
     /// Makes the loops those of the targets that the groups hold now.
     fn sync(&mut self, groups: &[TargetGroup]) {
         let settings = Arc::clone(&self.job.settings);
-        let (mut targets, mut dropped) = (BTreeMap::new(), Vec::new());
+        let (mut targets, mut dropped, mut invalid) = (BTreeMap::new(), Vec::new(), 0);
         for found in discover(groups, &settings) {
             match found {
                 Discovered::Target(target) => _ = targets.entry(target.hash).or_insert(*target),
                 Discovered::Dropped(labels) => dropped.push((labels, None)),
                 Discovered::Invalid(labels, error) => {
-                    warn!(job = settings.job_name, %labels, %error, "not a target");
+                    invalid += 1;
+                    if invalid == 1 {
+                        // one of them will do: it is most often the same mistake, and all are shown by the API
+                        warn!(job = settings.job_name, %labels, %error, "not a target");
+                    }
                     dropped.push((labels, Some(error)));
                 }
             }
+        }
+        if invalid > 1 {
+            warn!(job = settings.job_name, invalid, "more discovered addresses are not targets");
         }
         let count = targets.len();
         let too_many = Some(count).filter(|n| settings.target_limit > 0 && *n > settings.target_limit);

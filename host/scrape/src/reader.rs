@@ -21,7 +21,7 @@ pub struct PageReader {
     sample_limit: usize,
     secrets: RapidSecrets,
     memory: Memory,
-    scratch: Box<Scratch>,
+    scratch: Scratch,
 }
 
 impl PageReader {
@@ -33,7 +33,7 @@ impl PageReader {
             sample_limit: settings.sample_limit,
             secrets: RapidSecrets::seed(RandomState::new().hash_one(0)),
             memory: Memory::default(),
-            scratch: Box::default(),
+            scratch: Scratch::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{debug, info, warn};
 use weir_client::Client;
+use weir_discovery::DiscoveryMetrics;
 use weir_telemetry::Account;
 
 use crate::body::{self, BodyPool};
@@ -26,6 +27,7 @@ use crate::target::Target;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) metrics: ScrapeMetrics,
+    pub(crate) discovery: DiscoveryMetrics,
     pub(crate) bodies: BodyPool,
     pub(crate) scratches: ScratchPool,
     /// The seed of the memories' hashes: random, for pages are written by strangers.

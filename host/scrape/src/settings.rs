@@ -8,6 +8,7 @@ use weir_relabel::Rules;
 
 /// One entry of `scrape_configs`, checked. The names are Prometheus' own.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct JobSettings {
     /// Unique among the jobs; the default of the `job` label.
     pub job_name: String,
@@ -63,7 +64,7 @@ impl Default for JobSettings {
     fn default() -> Self {
         Self {
             job_name: String::new(),
-            scrape_interval: Duration::from_secs(60),
+            scrape_interval: Duration::from_mins(1),
             scrape_timeout: Duration::from_secs(10),
             metrics_path: "/metrics".to_owned(),
             scheme: "http".to_owned(),

@@ -90,7 +90,9 @@ fn populate(
     builder: &mut LabelsBuilder,
 ) -> Discovered {
     builder.clear();
-    group.iter().for_each(|(n, v)| builder.set(n, v));
+    for (name, value) in group {
+        builder.set(name, value);
+    }
     // A target's own labels win over its group's.
     builder.set("__address__", address);
     builder.set_missing("job", &settings.job_name);

@@ -1,5 +1,7 @@
 //! The manager against a real server: what an outlet gets, for every way in which a target can behave.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};

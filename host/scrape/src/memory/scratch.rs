@@ -85,17 +85,17 @@ impl Scratch {
 
 /// Lends [`Scratch`].
 #[derive(Debug, Default)]
-pub(crate) struct ScratchPool(Mutex<Vec<Box<Scratch>>>);
+pub(crate) struct ScratchPool(Mutex<Vec<Scratch>>);
 
 impl ScratchPool {
     /// Pages are walked on the runtime's workers, one each: more at rest than a large machine's workers are of no use.
     const AT_REST: usize = 64;
 
-    pub(crate) fn take(&self) -> Box<Scratch> {
+    pub(crate) fn take(&self) -> Scratch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    pub(crate) fn give_back(&self, scratch: Box<Scratch>) {
+    pub(crate) fn give_back(&self, scratch: Scratch) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < Self::AT_REST && !scratch.is_large() {
             idle.push(scratch);
