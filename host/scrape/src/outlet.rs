@@ -1,0 +1,53 @@
+//! Where pages go. What stands behind these traits is the pipeline; scraping does not know it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use weir_model::{LabelSet, Page};
+
+/// A boxed future, one a page.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What there is to know of a target when its outlet is opened.
+#[derive(Clone, Debug)]
+pub struct TargetInfo {
+    /// The job's name.
+    pub job: String,
+    /// What is fetched.
+    pub url: String,
+    /// The labels that the target's series get.
+    pub labels: LabelSet,
+    /// A hash of labels and URL that is the same in every process; for placing (lanes).
+    pub hash: u64,
+}
+
+/// Opens outlets for targets.
+pub trait Outlets: Send + Sync {
+    /// An outlet for a target that is about to be scraped for the first time.
+    fn open(&self, target: &TargetInfo) -> Box<dyn TargetOutlet>;
+}
+
+/// Takes the pages of one target.
+///
+/// For each scrape, failed ones included, [`begin`](Self::begin) and then [`page`](Self::page). Between the two nothing is
+/// awaited. At the end [`close`](Self::close), once.
+pub trait TargetOutlet: Send {
+    /// Waits for admission, pins the pipeline's generation for the page to come, and says its number.
+    ///
+    /// When the number differs from the last page's, the page to come has no deaths, and all its series are births: slots
+    /// start over, and all former ones are gone. A `begin` may be followed by another, or by `close`, without a page.
+    fn begin(&mut self) -> BoxFuture<'_, u64>;
+
+    /// Takes a page. What cannot be kept is dropped and counted by the outlet.
+    fn page(&mut self, page: &Page<'_>);
+
+    /// No page will follow: because the target was `removed`, so that its series end, or because weir stops, so that they
+    /// get no staleness markers.
+    fn close(&mut self, removed: bool);
+}
+
+impl<T: Outlets + ?Sized> Outlets for Arc<T> {
+    fn open(&self, target: &TargetInfo) -> Box<dyn TargetOutlet> {
+        (**self).open(target)
+    }
+}
