@@ -66,11 +66,7 @@ impl<P: Instance + Series> series_export::Guest for Exported<P> {
         with::<P, _>(|plugin| plugin.wants()).unwrap_or_default().into()
     }
 
-    fn relabel(
-        rows: u32,
-        symbols: wire::Symbols,
-        sets: wire::LabelSets,
-    ) -> Result<series_export::Verdicts, String> {
+    fn relabel(rows: u32, symbols: wire::Symbols, sets: wire::LabelSets) -> Result<series_export::Verdicts, String> {
         let batch = SeriesBatch::new(rows, borrow(&symbols, &sets, &[]));
         called::<P>(|plugin| plugin.relabel(&batch))?;
         let verdicts = batch.finish();

@@ -50,7 +50,8 @@
 //! instance, and its message goes to weir's log.
 
 #[cfg(target_family = "wasm")]
-mod bindings;
+#[doc(hidden)]
+pub mod bindings;
 mod columns;
 #[cfg(target_family = "wasm")]
 mod component;

@@ -31,11 +31,7 @@ pub(super) fn drop_rows<T>(rows: Vec<T>, dropped: &[u8]) -> Result<Vec<Option<T>
 }
 
 /// Applies changes to label sets: removals first.
-pub(super) fn relabel(
-    rows: &mut [&mut LabelSet],
-    batch: Strings<'_>,
-    edit: Option<&LabelEdit>,
-) -> Result<(), Error> {
+pub(super) fn relabel(rows: &mut [&mut LabelSet], batch: Strings<'_>, edit: Option<&LabelEdit>) -> Result<(), Error> {
     let Some(edit) = edit else { return Ok(()) };
     let (added, known) = (edit.added.strings(), batch.len());
     let string = |index: usize| {

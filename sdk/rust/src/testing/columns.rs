@@ -13,10 +13,7 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// The plugin's own error, or what its answer has against the contract.
-pub fn series<P: Series>(
-    plugin: &P,
-    sets: impl IntoIterator<Item = LabelSet>,
-) -> Result<Vec<Option<LabelSet>>, Error> {
+pub fn series<P: Series>(plugin: &P, sets: impl IntoIterator<Item = LabelSet>) -> Result<Vec<Option<LabelSet>>, Error> {
     let mut out: Vec<LabelSet> = sets.into_iter().collect();
     let mut columns = SetColumns::default();
     let mut strings = StringColumns::default();
