@@ -31,7 +31,8 @@ fn search(
             Some([.., b':', b':']) => whole,
             _ => run_back(text, first, whole, |b| b == b'.' || b == b':'),
         };
-        let joined = (first > start && is_word(at(text, first.max(1) - 1))) || (whole < end && is_word(at(text, whole)));
+        let joined =
+            (first > start && is_word(at(text, first.max(1) - 1))) || (whole < end && is_word(at(text, whole)));
         let address = text.get(first..last).and_then(|address| std::str::from_utf8(address).ok());
         if !joined && address.is_some_and(&is_address) {
             hit(first, last);

@@ -87,7 +87,12 @@ impl Plugin for Redact {
     fn new(config: Config) -> Result<Self, Error> {
         let mut built_in = config.patterns;
         let mut seen = Vec::new();
-        built_in.retain(|p| !seen.contains(p) && { seen.push(*p); true });
+        built_in.retain(|p| {
+            !seen.contains(p) && {
+                seen.push(*p);
+                true
+            }
+        });
         let custom = Custom::new(&config.custom)?;
         let names: Vec<String> =
             built_in.iter().map(|p| p.name().to_owned()).chain(config.custom.iter().map(|c| c.name.clone())).collect();

@@ -21,7 +21,10 @@ fn email_addresses() {
             ("Write to bob@example.org.", "Write to <email>."),
             ("<a@b.cc>, \"c_d@e-f.io\"", "<<email>>, \"<email>\""),
             ("a@b.cc@d.ee", "<email>"),
-            ("root@localhost @mention a@ @b.cc x@.cc x@1.2.3.4 x@b.c", "root@localhost @mention a@ @b.cc x@.cc x@1.2.3.4 x@b.c"),
+            (
+                "root@localhost @mention a@ @b.cc x@.cc x@1.2.3.4 x@b.c",
+                "root@localhost @mention a@ @b.cc x@.cc x@1.2.3.4 x@b.c",
+            ),
             ("größe@example.com", "größe@example.com".replace("e@example.com", "<email>").as_str()),
         ],
     );
@@ -80,9 +83,9 @@ fn bearer_tokens() {
 
 #[test]
 fn lines_do_not_run_into_each_other() {
-    let mut plugin: Redact =
-        testing::configure(r#"{"patterns":["email","pan","ipv4","ipv6","bearer"]}"#).unwrap();
-    let lines = ["a", "@b.cc", "4111 1111", " 1111 1111", "10.0", ".0.1", "b", "earer abcdefgh1", "", "::", "1", "x@y.zz", "1"];
+    let mut plugin: Redact = testing::configure(r#"{"patterns":["email","pan","ipv4","ipv6","bearer"]}"#).unwrap();
+    let lines =
+        ["a", "@b.cc", "4111 1111", " 1111 1111", "10.0", ".0.1", "b", "earer abcdefgh1", "", "::", "1", "x@y.zz", "1"];
     let out = testing::logs(&mut plugin, lines).unwrap();
     let texts: Vec<String> = out.into_iter().map(|line| line.unwrap().text).collect();
     let mut expected = lines.map(str::to_owned).to_vec();
