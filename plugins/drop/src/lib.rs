@@ -51,12 +51,12 @@ impl Plugin for Drop {
             return Err("config: there are neither matchers nor lines, so nothing would be dropped".into());
         }
         let series = selectors(&config.matchers, "config.matchers")?;
-        Ok(Self { series, lines: config.lines.map(Lines::new).transpose()? })
+        Ok(Self { series, lines: config.lines.as_ref().map(Lines::new).transpose()? })
     }
 }
 
 impl Lines {
-    fn new(config: LineConfig) -> Result<Self, Error> {
+    fn new(config: &LineConfig) -> Result<Self, Error> {
         if config.contains.iter().any(String::is_empty) {
             return Err("config.lines.contains: the empty text is in every line".into());
         }

@@ -16,10 +16,9 @@ pub(crate) fn find(line: &[u8]) -> Option<Severity> {
         let word = line.get(start..start + length)?;
         place = start + length;
         let before = start.checked_sub(1).and_then(|i| line.get(i)).copied();
-        if stands_out(word, before, line.get(place).copied()) {
-            if let Some(severity) = Severity::of_word(word) {
-                return Some(severity);
-            }
+        let apart = stands_out(word, before, line.get(place).copied());
+        if let Some(severity) = Severity::of_word(word).filter(|_| apart) {
+            return Some(severity);
         }
         if place >= head.len() {
             break;

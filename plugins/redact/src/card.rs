@@ -46,13 +46,14 @@ fn search_run(text: &[u8], lines: &mut Lines<'_>, from: usize, end: usize, hit: 
         let stop = end.min(line_end);
         let beside = place.max(1) - 1;
         let joined = place > line_start && (is_word(at(text, beside)) || at(text, beside) == b'.');
-        match number(text, place, stop).filter(|to| !joined && !(*to < line_end && is_word(at(text, *to)))) {
-            Some(to) => {
+        let continues = |to: usize| to < line_end && is_word(at(text, to));
+        match number(text, place, stop) {
+            Some(to) if !joined && !continues(to) => {
                 hit(place, to);
                 place = to;
             }
             // on to the next group, or the line's end
-            None => place = run(text, place, stop, |b| b.is_ascii_digit()).max(place + 1),
+            _ => place = run(text, place, stop, |b| b.is_ascii_digit()).max(place + 1),
         }
     }
 }

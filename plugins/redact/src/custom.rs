@@ -48,9 +48,9 @@ impl Custom {
             }
             for (i, (regex, replacement)) in self.patterns.iter().enumerate() {
                 match replacement {
-                    None => {
-                        regex.find_iter(line).for_each(|m| found.add(start + m.start(), start + m.end(), first + i))
-                    }
+                    None => regex.find_iter(line).for_each(|m| {
+                        found.add(start + m.start(), start + m.end(), first + i);
+                    }),
                     Some(replacement) => regex.captures_iter(line).for_each(|captures| {
                         let whole = captures.get_match().range();
                         let place = start + whole.start..start + whole.end;

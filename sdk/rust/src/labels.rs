@@ -37,7 +37,7 @@ pub struct Symbol<'b> {
 }
 
 /// A label's name or value: a string, or the [`Symbol`] of one.
-pub trait Text: sealed::Text {}
+pub trait Text: sealed::Text + Copy {}
 
 pub(crate) mod sealed {
     use crate::columns::{Eights, Strings, u32_at};
@@ -47,15 +47,15 @@ pub(crate) mod sealed {
     pub trait Text {
         #[doc(hidden)]
         #[allow(private_interfaces)]
-        fn value_in<'a>(&self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str>;
+        fn value_in<'a>(self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str>;
         #[doc(hidden)]
         #[allow(private_interfaces)]
-        fn index(&self, added: &mut Interner) -> u32;
+        fn index(self, added: &mut Interner) -> u32;
     }
 
     impl<T: AsRef<str> + ?Sized> Text for &T {
         #[allow(private_interfaces)]
-        fn value_in<'a>(&self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str> {
+        fn value_in<'a>(self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str> {
             let name = self.as_ref();
             let mut pairs = set.iter().map(|pair| pair.as_chunks::<4>().0);
             let pair = pairs.find(|pair| strings.get(u32_at(pair, 0) as usize) == name)?;
@@ -63,20 +63,20 @@ pub(crate) mod sealed {
         }
 
         #[allow(private_interfaces)]
-        fn index(&self, added: &mut Interner) -> u32 {
+        fn index(self, added: &mut Interner) -> u32 {
             added.add(self.as_ref())
         }
     }
 
     impl Text for super::Symbol<'_> {
         #[allow(private_interfaces)]
-        fn value_in<'a>(&self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str> {
+        fn value_in<'a>(self, strings: Strings<'a>, set: Eights<'a>) -> Option<&'a str> {
             let pair = set.iter().map(|pair| pair.as_chunks::<4>().0).find(|pair| u32_at(pair, 0) == self.index)?;
             Some(strings.get(u32_at(pair, 1) as usize))
         }
 
         #[allow(private_interfaces)]
-        fn index(&self, _: &mut Interner) -> u32 {
+        fn index(self, _: &mut Interner) -> u32 {
             self.index
         }
     }
@@ -109,7 +109,7 @@ impl<'a> Sets<'a> {
         self.pairs.get(start..end).unwrap_or_default()
     }
 
-    pub(crate) fn label(&self, row: u32, name: &impl Text) -> Option<&'a str> {
+    pub(crate) fn label(&self, row: u32, name: impl Text) -> Option<&'a str> {
         name.value_in(self.strings, self.of(row))
     }
 

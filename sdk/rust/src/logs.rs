@@ -179,7 +179,7 @@ impl<'a> LogRow<'a, '_> {
 
     /// The value of a stream label, if the stream has it and the plugin wants it.
     pub fn label(&self, name: impl Text) -> Option<&'a str> {
-        self.batch.columns.sets.label(self.index, &name)
+        self.batch.columns.sets.label(self.index, name)
     }
 
     /// The stream labels that the plugin wants, by ascending name.
@@ -189,7 +189,7 @@ impl<'a> LogRow<'a, '_> {
 
     /// The value of a label of the structured metadata, if the line has it and the plugin wants it.
     pub fn metadata(&self, name: impl Text) -> Option<&'a str> {
-        self.batch.columns.metadata.label(self.index, &name)
+        self.batch.columns.metadata.label(self.index, name)
     }
 
     /// The structured metadata that the plugin wants, by ascending name.
@@ -230,31 +230,31 @@ impl<'a> LogRow<'a, '_> {
     /// Sets a label of this line's stream, in place of one of that name. An empty value removes it. Lines with different
     /// labels are different streams from there on.
     pub fn set(&self, name: impl Text, value: impl Text) {
-        self.assign(&self.batch.answer.labels, &name, &value);
+        self.assign(&self.batch.answer.labels, name, value);
     }
 
     /// Removes a stream label, if the stream has it (wanted or not).
     pub fn remove(&self, name: impl Text) {
-        self.unassign(&self.batch.answer.labels, &name);
+        self.unassign(&self.batch.answer.labels, name);
     }
 
     /// Sets a label of the line's structured metadata, in place of one of that name. An empty value removes it.
     pub fn set_metadata(&self, name: impl Text, value: impl Text) {
-        self.assign(&self.batch.answer.metadata, &name, &value);
+        self.assign(&self.batch.answer.metadata, name, value);
     }
 
     /// Removes a label of the structured metadata, if the line has it (wanted or not).
     pub fn remove_metadata(&self, name: impl Text) {
-        self.unassign(&self.batch.answer.metadata, &name);
+        self.unassign(&self.batch.answer.metadata, name);
     }
 
-    fn assign(&self, ops: &RefCell<LabelOps>, name: &impl Text, value: &impl Text) {
+    fn assign(&self, ops: &RefCell<LabelOps>, name: impl Text, value: impl Text) {
         let mut strings = self.batch.answer.strings.borrow_mut();
         let (name, value) = (name.index(&mut strings), value.index(&mut strings));
         ops.borrow_mut().set(self.index, name, value);
     }
 
-    fn unassign(&self, ops: &RefCell<LabelOps>, name: &impl Text) {
+    fn unassign(&self, ops: &RefCell<LabelOps>, name: impl Text) {
         let mut strings = self.batch.answer.strings.borrow_mut();
         let name = name.index(&mut strings);
         ops.borrow_mut().remove(self.index, name, &mut strings);

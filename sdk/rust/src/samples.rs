@@ -155,7 +155,7 @@ impl<'a> SampleRow<'a, '_> {
 
     /// The value of a label of the series, if it has it and the plugin wants it.
     pub fn label(&self, name: impl Text) -> Option<&'a str> {
-        self.batch.columns.sets.label(self.index, &name)
+        self.batch.columns.sets.label(self.index, name)
     }
 
     /// The labels that the plugin wants, by ascending name.

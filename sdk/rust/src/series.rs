@@ -98,7 +98,7 @@ impl<'a> SeriesRow<'a, '_> {
 
     /// The value of a label, if the set has it and the plugin wants it.
     pub fn label(&self, name: impl Text) -> Option<&'a str> {
-        self.batch.sets.label(self.index, &name)
+        self.batch.sets.label(self.index, name)
     }
 
     /// The labels that the plugin wants, by ascending name.
