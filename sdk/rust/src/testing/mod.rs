@@ -1,0 +1,21 @@
+//! weir's part, for tests of a plugin with plain `cargo test`: batches out of readable values, answers checked against the
+//! contract and applied, and what the plugin logged and counted.
+
+mod apply;
+mod columns;
+pub(crate) mod host;
+mod values;
+
+pub use columns::{LogLines, logs, samples, series};
+pub use host::{counted, gauged, messages};
+pub use values::{LabelSet, Line, Sample, labels};
+
+use crate::{Error, Plugin};
+
+/// Makes a plugin of its configuration as weir does: a JSON document, `{}` where there is none.
+///
+/// # Errors
+/// What an operator would be shown.
+pub fn configure<P: Plugin>(json: &str) -> Result<P, Error> {
+    crate::config::build(json)
+}
