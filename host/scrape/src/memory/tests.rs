@@ -244,8 +244,8 @@ fn new_rules_touch_only_the_series_they_change() {
 fn is_small_at_rest() {
     let mut bench = Bench::new(&JobSettings::default());
     for page in 0..5 {
-        let body: String = (page..5000 + page).map(|i| format!("metric_{i}{{label=\"{i}\"}} {page}\n")).collect();
-        bench.scrape(Ok(&body)).unwrap();
+        let lines: Vec<_> = (page..5000 + page).map(|i| format!("metric_{i}{{label=\"{i}\"}} {page}")).collect();
+        bench.scrape(Ok(&lines.join("\n"))).unwrap();
     }
     let bytes = bench.memory.heap_bytes();
     assert!(bytes < 5000 * 27, "{bytes} bytes for 5000 series");
