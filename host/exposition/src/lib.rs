@@ -1,7 +1,7 @@
 //! The Prometheus text format 0.0.4, as Prometheus itself reads it.
 //!
-//! Two layers. [`line`] and [`float`] are primitives on bytes at a position, for a reader that knows most of a page from
-//! the last time and wants only the numbers. [`series`] takes a line's `name{labels}` apart. [`lines`] puts both together
+//! Two layers. [`mod@line`] and [`float`] are primitives on bytes at a position, for a reader that knows most of a page from
+//! the last time and wants only the numbers. [`series`] takes a line's `name{labels}` apart. [`lines()`] puts both together
 //! for whoever just wants to read a page.
 //!
 //! The rules are those of Prometheus' `model/textparse` (`promlex.l`, `promparse.go`), which is laxer than the format's
