@@ -8,6 +8,10 @@ use divan::counter::ItemsCount;
 use weir_model::LabelSet;
 use weir_scrape::{JobSettings, PageReader};
 
+/// Shows allocations: in steady state there are none.
+#[global_allocator]
+static ALLOCATIONS: divan::AllocProfiler = divan::AllocProfiler::system();
+
 fn main() {
     divan::main();
 }
