@@ -106,11 +106,12 @@ impl Pool {
                 changed = discovery.groups.changed(), if !ended => ended = changed.is_err(),
             }
         };
+        // before waiting: a job of the same name may begin while this one ends
+        self.shared.metrics.removed(&self.job.settings.job_name);
         for running in self.loops.values() {
             running.orders.send_replace(last.clone());
         }
         while self.tasks.join_next().await.is_some() {}
-        self.shared.metrics.removed(&self.job.settings.job_name);
     }
 
     fn discover(&self) -> weir_discovery::Running {
