@@ -1,5 +1,6 @@
 //! What the components are that the examples become: exactly the exports they name, and no import but weir's own and the
 //! WASI that the toolchain pulls in by itself.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
