@@ -15,7 +15,7 @@ fn main() {
 
 const FORMS: [&str; 4] = [
     r#"{"ts":"2026-11-23T07:33:29.123456Z","level":"info","method":"GET","path":"/api/v1/orders","status":200}"#,
-    r#"ts=2026-11-23T07:33:29.123456Z caller=main.go:12 level=info method=GET path=/api/v1/orders status=200"#,
+    "ts=2026-11-23T07:33:29.123456Z caller=main.go:12 level=info method=GET path=/api/v1/orders status=200",
     "2026-11-23 07:33:29,123 [worker-7] INFO  com.example.orders.Service - took 12 ms for order 77",
     "10.0.0.1 - - [23/Nov/2026:07:33:29 +0000] \"GET /api/v1/orders HTTP/1.1\" 200 1234 \"-\" \"curl/8\"",
 ];

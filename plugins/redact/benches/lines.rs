@@ -29,7 +29,7 @@ fn line(i: usize, user: &str) -> Line {
 
 fn bench(bencher: Bencher<'_, '_>, config: &str, every: usize) {
     let mut plugin: Redact = testing::configure(config).unwrap();
-    let user = |i: usize| if i % every == 0 { "ann.lee@example.org" } else { "ann.lee-example.org" };
+    let user = |i: usize| if i.is_multiple_of(every) { "ann.lee@example.org" } else { "ann.lee-example.org" };
     let lines: Vec<Line> = (0..ROWS).map(|i| line(i, user(i + 1))).collect();
     assert!(lines.iter().all(|l| l.text.len() == 226));
     let wanted: LogsWanted = plugin.wants();

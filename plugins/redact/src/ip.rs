@@ -5,23 +5,31 @@ use memchr::memchr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(crate) fn search_v4(lines: &mut Lines<'_>, hit: impl FnMut(usize, usize)) {
-    search(lines, b'.', |b| b.is_ascii_digit() || b == b'.', is_v4, hit);
+    let beside = |before: u8, after: u8| before.is_ascii_digit() && after.is_ascii_digit();
+    search(lines, b'.', beside, |b| b.is_ascii_digit() || b == b'.', is_v4, hit);
 }
 
 pub(crate) fn search_v6(lines: &mut Lines<'_>, hit: impl FnMut(usize, usize)) {
-    search(lines, b':', |b| b.is_ascii_hexdigit() || b == b':' || b == b'.', is_v6, hit);
+    let beside = |before: u8, after: u8| before.is_ascii_hexdigit() || after == b':';
+    search(lines, b':', beside, |b| b.is_ascii_hexdigit() || b == b':' || b == b'.', is_v6, hit);
 }
 
-/// Looks at what is around every separator: all that an address may consist of.
+/// Looks at what is around every separator: all that an address may consist of. The bytes `beside` a separator rule most
+/// out, so that those between a JSON key and its value cost little.
 fn search(
     lines: &mut Lines<'_>,
     separator: u8,
+    beside: impl Fn(u8, u8) -> bool,
     part: impl Fn(u8) -> bool,
     is_address: impl Fn(&str) -> bool,
     mut hit: impl FnMut(usize, usize),
 ) {
     let (text, mut from) = (lines.bytes(), 0);
     while let Some(place) = memchr(separator, text.get(from..).unwrap_or_default()).map(|i| from + i) {
+        if !beside(at(text, place.wrapping_sub(1)), at(text, place + 1)) {
+            from = place + 1;
+            continue;
+        }
         let (start, end) = lines.around(place);
         let first = run_back(text, start.max(from), place, &part);
         let whole = run(text, place, end, &part);

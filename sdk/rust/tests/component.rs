@@ -1,0 +1,78 @@
+//! What the components are that the examples become: exactly the exports they name, and no import but weir's own and the
+//! WASI that the toolchain pulls in by itself.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wasmparser::{Parser, Payload};
+
+/// What `std` brings along on wasm32-wasip2; weir provides it, with nothing behind it.
+const TOOLCHAINS_OWN: [&str; 13] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// Builds the examples as a plugin's author would. Without the target installed there is nothing to look at.
+fn built() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--examples", "--target", "wasm32-wasip2", "--target-dir"]).arg(target);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("target may not be installed") {
+        return None;
+    }
+    assert!(output.status.success(), "{errors}");
+    Some(target.join("wasm32-wasip2/debug/examples"))
+}
+
+/// The names of a component's imports and exports, without the version of WASI's.
+fn interface(component: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
+    let bytes = std::fs::read(component).unwrap();
+    let (mut imports, mut exports, mut depth) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.unwrap() {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                let names = section.into_iter().map(|import| import.unwrap().name.name.to_owned());
+                imports.extend(names.map(|name| if name.starts_with("wasi:") { unversioned(&name) } else { name }));
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                exports.extend(section.into_iter().map(|export| export.unwrap().name.name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
+}
+
+fn unversioned(name: &str) -> String {
+    name.split('@').next().unwrap_or(name).to_owned()
+}
+
+#[test]
+fn components_export_what_they_name_and_import_nothing_more() {
+    let Some(dir) = built() else { return };
+    for (example, expected) in [("tidy", ["series"].as_slice()), ("everything", &["series", "samples", "logs"])] {
+        let (imports, exports) = interface(&dir.join(format!("{example}.wasm")));
+        let expected = expected.iter().chain(["lifecycle"].iter()).map(|i| format!("weir:plugin/{i}@0.1.0"));
+        assert_eq!(exports, expected.collect(), "{example}");
+        for import in imports {
+            let known = import.starts_with("weir:plugin/") || TOOLCHAINS_OWN.contains(&import.as_str());
+            assert!(known, "{example} imports {import}");
+        }
+    }
+}
