@@ -100,10 +100,6 @@ impl Lane {
             );
             return Some(Outcome::all_dropped("unknown_protocol", entries));
         };
-        if self.is_too_old(record.meta.time_max_ms) {
-            tracing::error!(sink = self.shared.sink.component(), entries, "a queued record is too old and is dropped");
-            return Some(Outcome::all_dropped("too_old", entries));
-        }
         let mut outcome = Outcome::default();
         let sent = self.send(protocol, &record.body, entries, record.meta.time_max_ms).await?;
         if !matches!(sent, Sent::TooLarge) {
@@ -128,6 +124,10 @@ impl Lane {
         let (sink, metrics) = (shared.sink.component(), &shared.binding.metrics);
         loop {
             self.pause().await?;
+            if self.is_too_old(newest_ms) {
+                tracing::error!(sink, entries, "records are older than sample_age_limit and are dropped");
+                return Some(Sent::Refused("too_old"));
+            }
             let permit = shared.shards.acquire().await.ok()?;
             let begun = Instant::now();
             let answered = shared.endpoint.post(protocol, body.clone()).await;
