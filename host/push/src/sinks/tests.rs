@@ -315,6 +315,40 @@ async fn a_reload_moves_what_changed_and_keeps_what_did_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_set_up_anew_keeps_its_records() {
+    let rig = Rig::new().await;
+    rig.preview.faults().always(Answer::status(503));
+    let mut target = Target::new(&rig.sinks, &["a"], 2);
+    for time in 1..=5 {
+        target.scrape(time);
+        rig.sinks.flush();
+    }
+    rig.asked(2).await;
+    let mut fewer = remote_write(&rig.preview, "a");
+    fewer.queue.lanes = 2;
+    fewer.client.headers.push(("x-new".into(), "yes".into()));
+    rig.sinks.apply(vec![fewer], vec![loki(&rig.preview, "l")]).await.unwrap();
+    let mut target = Target::new(&rig.sinks, &["a"], 2);
+    target.scrape(6);
+    rig.preview.faults().heal();
+    rig.sinks.flush();
+    rig.arrived(|r| r.sample_count() == 12).await;
+    assert_eq!(times(&rig.recorder, "m1"), [1, 2, 3, 4, 5, 6]);
+    assert!(rig.recorder.headers().iter().all(|h| h["x-new"] == "yes"));
+
+    rig.sinks.apply(vec![], vec![]).await.unwrap();
+    rig.sinks.apply(vec![remote_write(&rig.preview, "a")], vec![]).await.unwrap();
+    let mut back = Target::new(&rig.sinks, &["a"], 2);
+    back.scrape(7);
+    rig.sinks.flush();
+    rig.arrived(|r| r.sample_count() == 14).await;
+    rig.sinks.shutdown(BOUND).await;
+    let account = rig.account("remote_write.a");
+    assert_eq!((account.recovered.get(), account.delivered.get()), (0, 14));
+    balance(&account, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_settings_change_nothing() {
     let rig = Rig::new().await;
     let twice = vec![remote_write(&rig.preview, "a"), remote_write(&rig.preview, "a")];
