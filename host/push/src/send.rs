@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 pub(crate) use endpoint::{Endpoint, reserved_header};
 
-use crate::sink::{Binding, Sink};
+use crate::metrics::SinkMetrics;
+use crate::sink::{BookedQueue, Sink};
 use lane::Lane;
 
 /// What the lanes are to do.
@@ -30,7 +31,8 @@ enum Stage {
 /// What a sink's lanes share.
 struct Shared {
     sink: Arc<Sink>,
-    binding: Arc<Binding>,
+    queue: Arc<BookedQueue>,
+    metrics: SinkMetrics,
     endpoint: Endpoint,
     /// Requests that may be under way at once.
     shards: Semaphore,
@@ -46,13 +48,18 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// Starts one task a lane.
-    pub(crate) fn start(sink: Arc<Sink>, endpoint: Endpoint) -> Self {
-        let binding = sink.binding();
-        let lanes = binding.queue.queue.lanes();
+    pub(crate) fn start(sink: Arc<Sink>, queue: Arc<BookedQueue>, metrics: SinkMetrics, endpoint: Endpoint) -> Self {
+        let lanes = queue.queue.lanes();
         let shards = endpoint.sending.max_shards.clamp(1, lanes.max(1));
-        binding.metrics.shards(shards);
-        let shared =
-            Arc::new(Shared { sink, binding, endpoint, shards: Semaphore::new(shards), pause: Mutex::default() });
+        metrics.shards(shards);
+        let shared = Arc::new(Shared {
+            sink,
+            queue,
+            metrics,
+            endpoint,
+            shards: Semaphore::new(shards),
+            pause: Mutex::default(),
+        });
         let (stage, seen) = watch::channel(Stage::Run);
         let mut tasks = JoinSet::new();
         for lane in 0..lanes {

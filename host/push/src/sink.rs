@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use weir_queue::{AppendError, DropReason, Queue};
+use weir_queue::{AppendError, DropReason, Health, Queue};
 use weir_telemetry::Account;
 
 use crate::intake::{Intake, Offered, Parcel};
@@ -24,8 +24,8 @@ pub(crate) struct Sink {
 
 /// What a reload may replace.
 pub(crate) struct Binding {
-    /// The queue, shared with the binding before when its settings did not change.
-    pub(crate) queue: Arc<BookedQueue>,
+    /// The queue, shared with the binding before when its settings did not change; `None` while it is closed.
+    pub(crate) queue: Option<Arc<BookedQueue>>,
     /// The metrics, whose labels hold the URL.
     pub(crate) metrics: SinkMetrics,
 }
@@ -72,6 +72,21 @@ impl Sink {
         *self.binding.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(binding);
     }
 
+    /// Lets go of the queue, so that its directory is free once those who use it at this moment are done.
+    pub(crate) fn release(&self) -> Option<Arc<BookedQueue>> {
+        let binding = self.binding();
+        self.bind(Binding { queue: None, metrics: binding.metrics.clone() });
+        binding.queue.clone()
+    }
+
+    /// Whether the queue can keep what it is given.
+    pub(crate) fn health(&self) -> Health {
+        match &self.binding().queue {
+            Some(queue) => queue.queue.health(),
+            None => Health::Failing("closed".to_owned()),
+        }
+    }
+
     /// The sink is no longer in the configuration: what still comes is dropped and counted.
     pub(crate) fn remove(&self) {
         self.removed.store(true, Ordering::Release);
@@ -80,13 +95,14 @@ impl Sink {
     /// Brings ledger and metrics up to what the queue says.
     pub(crate) fn refresh(&self) {
         let binding = self.binding();
-        let stats = binding.queue.queue.stats();
-        let mut booked = binding.queue.booked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = &binding.queue else { return };
+        let stats = queue.queue.stats();
+        let mut booked = queue.booked.lock().unwrap_or_else(PoisonError::into_inner);
         for (reason, booked) in DropReason::ALL.into_iter().zip(booked.iter_mut()) {
             let now = stats.dropped_for(reason).entries;
             let new = now.saturating_sub(*booked);
             *booked = now;
-            self.count_lost(&binding, reason.as_str(), new);
+            self.count_lost(&binding.metrics, reason.as_str(), new);
         }
         drop(booked);
         let queued = self.buffered.load(Ordering::Relaxed) + stats.queued.entries as i64;
@@ -97,10 +113,10 @@ impl Sink {
     }
 
     /// Counts records that end here and are in no queue any more.
-    pub(crate) fn count_lost(&self, binding: &Binding, reason: &'static str, records: u64) {
+    pub(crate) fn count_lost(&self, metrics: &SinkMetrics, reason: &'static str, records: u64) {
         if records > 0 {
             self.account.dropped(reason, records);
-            binding.metrics.dropped(reason, records);
+            metrics.dropped(reason, records);
         }
     }
 
@@ -125,12 +141,16 @@ impl Intake for Sink {
 
     fn dropped(&self, reason: &'static str, records: u64) {
         self.buffered.fetch_sub(records as i64, Ordering::Relaxed);
-        self.count_lost(&self.binding(), reason, records);
+        self.count_lost(&self.binding().metrics, reason, records);
     }
 
     fn offer(&self, lane: usize, parcel: &mut Parcel) -> Offered {
         let binding = self.binding();
-        match binding.queue.queue.append(lane, parcel.meta, &parcel.body, &mut parcel.on_durable) {
+        let appended = match &binding.queue {
+            Some(queue) => queue.queue.append(lane, parcel.meta, &parcel.body, &mut parcel.on_durable),
+            None => Err(AppendError::Closed),
+        };
+        match appended {
             Ok(_) | Err(AppendError::Dropped(_)) => {
                 self.buffered.fetch_sub(i64::from(parcel.meta.entries), Ordering::Relaxed);
                 Offered::Settled
@@ -150,6 +170,10 @@ impl Intake for Sink {
     }
 
     fn room(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move { self.binding().queue.queue.room(bytes).await })
+        Box::pin(async move {
+            if let Some(queue) = &self.binding().queue {
+                queue.queue.room(bytes).await;
+            }
+        })
     }
 }

@@ -181,10 +181,7 @@ impl Sinks {
 
     /// The sinks' storage, for readiness.
     pub fn health(&self) -> Vec<SinkHealth> {
-        let health = |sink: Arc<Sink>| SinkHealth {
-            component: sink.component().to_owned(),
-            queue: sink.binding().queue.queue.health(),
-        };
+        let health = |sink: Arc<Sink>| SinkHealth { component: sink.component().to_owned(), queue: sink.health() };
         self.inner.sinks().into_iter().map(health).collect()
     }
 
@@ -213,7 +210,6 @@ impl Sinks {
         for sink in self.inner.sinks() {
             reload::close(&sink).await;
         }
-        self.inner.refresh();
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::time::Instant;
-use weir_client::{Client, RequestError};
+use weir_client::Client;
 
 use crate::answer::{self, Verdict};
 use crate::protocol::Protocol;
@@ -61,7 +61,9 @@ impl Endpoint {
                 let text = response.text_limited(LOGGED_BODY).await;
                 Answered { verdict, words: format!("{status}: {}", text.trim_end()) }
             }
-            Err(error) => Answered { verdict: failure(&error), words: error.to_string() },
+            // What keeps a request from being answered may pass; what keeps it from being made is the configuration's
+            // fault, and loses nothing either when that is corrected before the queue is full.
+            Err(error) => Answered { verdict: Verdict::Retry { after: None }, words: error.to_string() },
         }
     }
 
@@ -83,10 +85,4 @@ impl Endpoint {
         }
         headers
     }
-}
-
-/// Whatever keeps a request from being answered may pass; what keeps it from being made is the configuration's fault, and
-/// loses nothing either when that is corrected before the queue is full.
-fn failure(_: &RequestError) -> Verdict {
-    Verdict::Retry { after: None }
 }

@@ -49,7 +49,7 @@ impl Outcome {
 
 impl Lane {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, stage: watch::Receiver<Stage>) -> Self {
-        let reader = shared.binding.queue.queue.lane_reader(lane);
+        let reader = shared.queue.queue.lane_reader(lane);
         let sending = &shared.endpoint.sending;
         // any seed will do that differs between lanes and between processes
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -100,10 +100,6 @@ impl Lane {
             );
             return Some(Outcome::all_dropped("unknown_protocol", entries));
         };
-        if self.is_too_old(record.meta.time_max_ms) {
-            tracing::error!(sink = self.shared.sink.component(), entries, "a queued record is too old and is dropped");
-            return Some(Outcome::all_dropped("too_old", entries));
-        }
         let mut outcome = Outcome::default();
         let sent = self.send(protocol, &record.body, entries, record.meta.time_max_ms).await?;
         if !matches!(sent, Sent::TooLarge) {
@@ -125,9 +121,13 @@ impl Lane {
     /// Sends a body, again and again where the answer says so; `None` when the lane is to end.
     async fn send(&mut self, protocol: Protocol, body: &Bytes, entries: u64, newest_ms: i64) -> Option<Sent> {
         let shared = self.shared.clone();
-        let (sink, metrics) = (shared.sink.component(), &shared.binding.metrics);
+        let (sink, metrics) = (shared.sink.component(), &shared.metrics);
         loop {
             self.pause().await?;
+            if self.is_too_old(newest_ms) {
+                tracing::error!(sink, entries, "records are older than sample_age_limit and are dropped");
+                return Some(Sent::Refused("too_old"));
+            }
             let permit = shared.shards.acquire().await.ok()?;
             let begun = Instant::now();
             let answered = shared.endpoint.post(protocol, body.clone()).await;
@@ -214,14 +214,14 @@ impl Lane {
     }
 
     fn book(&self, outcome: &Outcome) {
-        let Shared { sink, binding, .. } = &*self.shared;
+        let Shared { sink, metrics, .. } = &*self.shared;
         sink.account().delivered.inc_by(outcome.delivered);
         for (reason, entries) in &outcome.dropped {
             if *reason == TOO_LARGE {
                 tracing::error!(sink = sink.component(), entries, "too large even by half, records are dropped");
             }
-            binding.metrics.failed(*entries);
-            sink.count_lost(binding, reason, *entries);
+            metrics.failed(*entries);
+            sink.count_lost(metrics, reason, *entries);
         }
     }
 }

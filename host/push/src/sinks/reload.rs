@@ -5,17 +5,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use weir_queue::Queue;
+use weir_queue::{Queue, Volume};
 use weir_telemetry::Signal;
 
 use super::open::{Encode, Spec};
 use super::{Inner, Running, SinkError, lock};
+use crate::metrics::SinkMetrics;
 use crate::protocol::Protocol;
 use crate::send::{Endpoint, Sender};
 use crate::sink::{Binding, BookedQueue, Sink};
 
 /// How long a reload waits for the requests of a sink that changes or goes. What is cut off then is sent again.
 const STOP_BOUND: Duration = Duration::from_secs(5);
+
+/// How often to look whether nobody uses a closed queue any more.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// A sink to start or to change, checked as far as that is possible beside the one that runs.
 struct Prepared {
@@ -80,8 +84,8 @@ impl Inner {
     async fn start_or_change(&self, prepared: Prepared) -> Result<(), SinkError> {
         let Prepared { spec, encode, endpoint, queue } = prepared;
         let metrics = self.families.sink(spec.protocol, &spec.name, &spec.url);
-        let sink = if let Some(queue) = queue {
-            self.first_opened(&spec, queue, metrics)
+        let (sink, queue) = if let Some(queue) = queue {
+            self.first_opened(&spec, queue, metrics.clone())
         } else {
             let found = {
                 let mut state = lock(&self.state);
@@ -91,22 +95,22 @@ impl Inner {
             if let Some(sender) = sender {
                 sender.stop(STOP_BOUND).await;
             }
-            let queue = if before.queue == spec.queue {
-                sink.binding().queue.clone()
-            } else {
-                self.reopen(&sink, &before, &spec).await?
+            let kept = if before.queue == spec.queue { sink.binding().queue.clone() } else { None };
+            let queue = match kept {
+                Some(queue) => queue,
+                None => self.reopen(&sink, &before, &spec).await?,
             };
-            sink.bind(Binding { queue, metrics });
-            sink
+            (sink, queue)
         };
+        sink.bind(Binding { queue: Some(queue.clone()), metrics: metrics.clone() });
         tracing::info!(sink = spec.component, "sink is set up");
-        let sender = Some(Sender::start(sink.clone(), endpoint));
+        let sender = Some(Sender::start(sink.clone(), queue, metrics, endpoint));
         lock(&self.state).running.insert(spec.component.clone(), Running { spec, encode, sink, sender });
         Ok(())
     }
 
     /// A sink whose queue was opened just now.
-    fn first_opened(&self, spec: &Spec, queue: Queue, metrics: crate::metrics::SinkMetrics) -> Arc<Sink> {
+    fn first_opened(&self, spec: &Spec, queue: Queue, metrics: SinkMetrics) -> (Arc<Sink>, Arc<BookedQueue>) {
         let signal = match spec.protocol {
             Protocol::RemoteWrite1 => Signal::Samples,
             Protocol::Loki => Signal::Lines,
@@ -116,14 +120,14 @@ impl Inner {
         if lock(&self.state).known.insert(spec.component.clone()) {
             account.recovered.inc_by(queue.stats().recovered.entries);
         }
-        let binding = Binding { queue: Arc::new(BookedQueue::new(queue)), metrics };
-        Arc::new(Sink::new(spec.protocol, account, binding))
+        let queue = Arc::new(BookedQueue::new(queue));
+        let binding = Binding { queue: Some(queue.clone()), metrics };
+        (Arc::new(Sink::new(spec.protocol, account, binding)), queue)
     }
 
     /// Closes a sink's queue and opens it with new settings; with the old ones where that fails.
     async fn reopen(&self, sink: &Sink, before: &Spec, spec: &Spec) -> Result<Arc<BookedQueue>, SinkError> {
         close(sink).await;
-        sink.refresh();
         let queue = match self.open_queue(spec).await {
             Ok(queue) => queue,
             Err(error) => {
@@ -143,9 +147,7 @@ impl Inner {
             sender.stop(STOP_BOUND).await;
         }
         sink.remove();
-        close(&sink).await;
-        sink.refresh();
-        let left = sink.binding().queue.queue.stats().queued;
+        let left = close(&sink).await;
         tracing::info!(
             sink = component,
             records = left.entries,
@@ -177,14 +179,29 @@ impl Inner {
     }
 }
 
-/// Closes a sink's queue, off the runtime's workers.
-pub(super) async fn close(sink: &Sink) {
-    let binding = sink.binding();
+/// Closes a sink's queue, off the runtime's workers, and waits until its directory is free; what is left in it.
+pub(super) async fn close(sink: &Sink) -> Volume {
+    let Some(queue) = sink.binding().queue.clone() else { return Volume::default() };
     let component = sink.component().to_owned();
-    let closed = spawn_blocking(move || binding.queue.queue.close()).await;
-    match closed {
+    let closing = queue.clone();
+    match spawn_blocking(move || closing.queue.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(sink = component, %error, "queue was not closed cleanly"),
         Err(error) => tracing::error!(sink = component, %error, "queue was not closed"),
     }
+    sink.refresh();
+    let left = queue.queue.stats().queued;
+    drop(sink.release());
+    let others = Arc::downgrade(&queue);
+    drop(queue);
+    // an append or a look at the numbers is over in no time, and a wait for room ends when the queue is closed
+    let free = async {
+        while others.strong_count() > 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    if tokio::time::timeout(STOP_BOUND, free).await.is_err() {
+        tracing::warn!(sink = component, "a closed queue is still in use");
+    }
+    left
 }

@@ -315,6 +315,40 @@ async fn a_reload_moves_what_changed_and_keeps_what_did_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_set_up_anew_keeps_its_records() {
+    let rig = Rig::new().await;
+    rig.preview.faults().always(Answer::status(503));
+    let mut target = Target::new(&rig.sinks, &["a"], 2);
+    for time in 1..=5 {
+        target.scrape(time);
+        rig.sinks.flush();
+    }
+    rig.asked(2).await;
+    let mut fewer = remote_write(&rig.preview, "a");
+    fewer.queue.lanes = 2;
+    fewer.client.headers.push(("x-new".into(), "yes".into()));
+    rig.sinks.apply(vec![fewer], vec![loki(&rig.preview, "l")]).await.unwrap();
+    let mut target = Target::new(&rig.sinks, &["a"], 2);
+    target.scrape(6);
+    rig.preview.faults().heal();
+    rig.sinks.flush();
+    rig.arrived(|r| r.sample_count() == 12).await;
+    assert_eq!(times(&rig.recorder, "m1"), [1, 2, 3, 4, 5, 6]);
+    assert!(rig.recorder.headers().iter().all(|h| h["x-new"] == "yes"));
+
+    rig.sinks.apply(vec![], vec![]).await.unwrap();
+    rig.sinks.apply(vec![remote_write(&rig.preview, "a")], vec![]).await.unwrap();
+    let mut back = Target::new(&rig.sinks, &["a"], 2);
+    back.scrape(7);
+    rig.sinks.flush();
+    rig.arrived(|r| r.sample_count() == 14).await;
+    rig.sinks.shutdown(BOUND).await;
+    let account = rig.account("remote_write.a");
+    assert_eq!((account.recovered.get(), account.delivered.get()), (0, 14));
+    balance(&account, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_settings_change_nothing() {
     let rig = Rig::new().await;
     let twice = vec![remote_write(&rig.preview, "a"), remote_write(&rig.preview, "a")];
@@ -357,6 +391,88 @@ async fn a_batch_is_acknowledged_when_it_is_durable_in_every_sink() {
     };
     tokio::time::timeout(BOUND, acknowledged).await.expect("it should be durable");
     rig.sinks.shutdown(Duration::from_millis(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_blocks_holds_lines_up_and_loses_none() {
+    let small = |p: &Preview| {
+        let mut settings = loki(p, "l");
+        settings.queue.max_bytes = 4096;
+        settings.batch.max_bytes = 512;
+        vec![settings]
+    };
+    let rig = Rig::with(|_| vec![], small).await;
+    rig.preview.faults().always(Answer::status(503));
+    let outlet = rig.sinks.loki(&["l".into()]);
+    let text = |n: usize| format!("{:016x}", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).repeat(8);
+    let all: Vec<_> = (0..200).map(text).collect();
+    let writing = tokio::spawn({
+        let all = all.clone();
+        async move {
+            for line in &all {
+                outlet.accept(lines(&[line])).await;
+            }
+        }
+    });
+    rig.asked(5).await;
+    assert!(!writing.is_finished(), "200 lines of 128 bytes do not fit");
+    rig.preview.faults().heal();
+    tokio::time::timeout(BOUND, writing).await.expect("room should come back").unwrap();
+    rig.sinks.flush();
+    rig.arrived(|r| r.line_count() == 200).await;
+    assert_eq!(rig.recorder.lines(r#"{job="x"}"#), all);
+    rig.sinks.shutdown(BOUND).await;
+    balance(&rig.account("loki.l"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_drops_the_oldest_samples_and_counts_them() {
+    let small = |p: &Preview| {
+        let mut settings = remote_write(p, "a");
+        settings.queue.max_bytes = 4096;
+        vec![settings]
+    };
+    let rig = Rig::with(small, |_| vec![]).await;
+    rig.preview.faults().always(Answer::status(503));
+    let mut target = Target::new(&rig.sinks, &["a"], 5);
+    for time in 1..=100 {
+        target.scrape(time);
+        rig.sinks.flush();
+    }
+    rig.preview.faults().heal();
+    rig.arrived(|r| times(r, "m0").last() == Some(&100)).await;
+    rig.sinks.shutdown(BOUND).await;
+    let account = rig.account("remote_write.a");
+    let dropped = account.dropped_so_far("queue_full");
+    assert!(dropped > 0 && times(&rig.recorder, "m0").is_sorted());
+    assert_eq!(rig.recorder.sample_count() as u64, 500 - dropped);
+    balance(&account, dropped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_sends_what_it_can() {
+    let rig = Rig::new().await;
+    let mut target = Target::new(&rig.sinks, &["a"], 2);
+    for time in 1..=10 {
+        target.scrape(time);
+    }
+    rig.sinks.shutdown(BOUND).await;
+    assert_eq!(rig.recorder.sample_count(), 20);
+    balance(&rig.account("remote_write.a"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_past_their_limit_are_not_sent() {
+    let limited = |p: &Preview| {
+        let mut settings = remote_write(p, "a");
+        settings.sending.sample_age_limit = Some(Duration::from_mins(1));
+        vec![settings]
+    };
+    let rig = Rig::with(limited, |_| vec![]).await;
+    Target::new(&rig.sinks, &["a"], 2).scrape(1);
+    rig.sinks.shutdown(BOUND).await;
+    assert_eq!(rig.preview.faults().asked(), 0);
+    assert_eq!(rig.account("remote_write.a").dropped_so_far("too_old"), 2);
 }
 
 /// Answers its first connections as rudely as real ones do, and later ones well.
