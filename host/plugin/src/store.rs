@@ -84,12 +84,6 @@ impl Store {
         Ok(Compiled { component, sha256, cached: false })
     }
 
-    /// Whether these bytes are the component of that SHA-256.
-    #[allow(clippy::unused_self, reason = "what a component is known by is the store's affair")]
-    pub(crate) fn is_of(&self, sha256: &str, bytes: &[u8]) -> bool {
-        hex(&Sha256::digest(bytes)) == sha256
-    }
-
     /// Compiles on a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and
     /// ends some day.
     fn compile(&self, bytes: Vec<u8>) -> Result<Component, LoadReason> {
@@ -115,6 +109,11 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether these bytes are the component of that SHA-256.
+pub(crate) fn is_component(bytes: &[u8], sha256: &str) -> bool {
+    hex(&Sha256::digest(bytes)) == sha256
 }
 
 /// Whether a component is the one that the configuration wants.

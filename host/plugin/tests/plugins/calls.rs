@@ -107,11 +107,8 @@ fn everything_changes_lines() {
         lines: "grüße 1two",
         line_ends: &[9, 9, 12],
     };
-    let level = Some(LabelEdit {
-        added: symbols(&["level", "info"]),
-        assigned: vec![[0, 2, 3], [2, 2, 3]],
-        removed: vec![],
-    });
+    let level =
+        Some(LabelEdit { added: symbols(&["level", "info"]), assigned: vec![[0, 2, 3], [2, 2, 3]], removed: vec![] });
     let expect = LogsEdit {
         dropped: vec![1],
         labels: level.clone(),
