@@ -97,7 +97,9 @@ impl Store {
             .map_err(|e| LoadReason::Compile(e.to_string()))?;
         let until = Instant::now() + self.compile_timeout;
         loop {
-            match result.recv_timeout(Duration::from_millis(50)) {
+            // Short waits, for weir may be stopped meanwhile.
+            let left = until.saturating_duration_since(Instant::now());
+            match result.recv_timeout(left.min(Duration::from_millis(50))) {
                 Ok(compiled) => return compiled.map_err(|e| LoadReason::Compile(format!("{e:#}"))),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(LoadReason::Compile("the compiler failed".to_owned()));

@@ -164,7 +164,7 @@ fn bench_jobs_do_what_the_bench_thinks() {
         metadata: &LabelSets::default(),
         timestamps: &[],
         lines: "a DEBUG bx jane.d@ex.org yz @ é",
-        line_ends: &[9, 25, 32],
+        line_ends: &[9, 26, 32],
     };
     let edit = relabel.logs(&logs).unwrap();
     assert_eq!((edit.dropped, edit.changed, edit.lines.text), (vec![0], vec![1], "x <email> y".to_owned()));

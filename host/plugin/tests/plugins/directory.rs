@@ -181,7 +181,8 @@ fn a_file_takes_the_place_of_an_embedded_plugin() {
 
 #[test]
 fn guests_outlive_their_plugins() {
-    let guest = super::load("misbehaves", config(r#"{"mode": "loops"}"#)).guest();
+    let settings = PluginSettings { timeout: Duration::from_millis(50), ..config(r#"{"mode": "loops"}"#) };
+    let guest = super::load("misbehaves", settings).guest();
     // Nothing but the guest keeps the clock running now.
     assert_eq!(guest.samples(&super::floats(&[-1.0])), Err(weir_pipeline::guest::CallError::Timeout));
 }
