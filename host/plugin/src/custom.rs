@@ -101,10 +101,8 @@ impl CustomMetrics {
             _ if count >= MAX_SERIES => all.ignore(plugin, name),
             _ => {
                 all.series_of.insert(plugin.to_owned(), count + 1);
-                let family = all
-                    .families
-                    .entry(name.to_owned())
-                    .or_insert_with(|| Family { kind, series: BTreeMap::new() });
+                let family =
+                    all.families.entry(name.to_owned()).or_insert_with(|| Family { kind, series: BTreeMap::new() });
                 family.series.insert(key, new(0.0));
             }
         }

@@ -19,7 +19,10 @@ use crate::guest_log::GuestLog;
 use crate::metrics::PluginMetrics;
 use crate::settings::{PluginSettings, Settings};
 use crate::state::Services;
-use crate::store::{Compiled, Store, check_pin};
+use crate::store::{Compiled, Store, check_pin, is_component};
+
+/// The problem of a plugin that the configuration names, and that runs without its file.
+const FILE_GONE: &str = "its file is gone";
 
 /// Where a plugin's component comes from.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ impl Fleet {
         let mut origins: BTreeMap<String, Origin> =
             settings.embedded.iter().enumerate().map(|(i, e)| (e.name.clone(), Origin::Embedded(i))).collect();
         origins.extend(files.into_iter().map(|(name, file)| (name, Origin::File(file))));
-        let (mut next, mut errors) = (BTreeMap::new(), Vec::new());
+        let (mut next, mut errors, mut gone) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (name, origin) in &origins {
             match self.build(&settings, name, origin) {
                 Ok(guest) => _ = next.insert(name.clone(), guest),
@@ -100,6 +103,7 @@ impl Fleet {
                 Ok(guest) => _ = next.insert(name.clone(), guest),
                 Err(reason) => errors.push(reason.of(name)),
             }
+            gone.push(name.clone());
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -109,7 +113,7 @@ impl Fleet {
         }
         self.running = next;
         self.settings = settings;
-        self.problems.retain(|name, _| self.running.contains_key(name) && !origins.contains_key(name));
+        self.problems = gone.into_iter().map(|name| (name, FILE_GONE.to_owned())).collect();
         Ok(())
     }
 
@@ -124,8 +128,11 @@ impl Fleet {
             if let Some(i) = embedded {
                 moved |= self.replace(&name, &Origin::Embedded(i));
             } else if self.settings.plugins.contains_key(&name) {
-                tracing::warn!(plugin = name, "the file of a plugin that the configuration names is gone: it keeps running");
-                self.problems.insert(name, "its file is gone".to_owned());
+                tracing::warn!(
+                    plugin = name,
+                    "the file of a plugin that the configuration names is gone: it keeps running"
+                );
+                self.problems.insert(name, FILE_GONE.to_owned());
             } else {
                 self.problems.remove(&name);
                 if self.running.remove(&name).is_some() {
@@ -149,9 +156,10 @@ impl Fleet {
                 true
             }
             Err(error) => {
-                let old = if self.running.contains_key(name) { "the old version keeps running" } else { "it does not run" };
+                let old =
+                    if self.running.contains_key(name) { "the old version keeps running" } else { "it does not run" };
                 tracing::warn!(plugin = name, %error, "plugin not loaded: {old}");
-                self.metrics.reloaded(name, "failed");
+                self.metrics.reloaded(name, "error");
                 self.problems.insert(name.to_owned(), error.to_string());
                 false
             }
@@ -164,7 +172,7 @@ impl Fleet {
         let bytes = read(settings, origin)?;
         let begin = Instant::now();
         let running = self.running.get(name);
-        let compiled = match running.filter(|r| self.store.is_of(&r.compiled().sha256, &bytes)) {
+        let compiled = match running.filter(|r| is_component(&bytes, &r.compiled().sha256)) {
             Some(same) => same.compiled().clone(),
             None => {
                 let compiled = self.store.load(bytes, plugin.sha256.as_deref())?;

@@ -84,12 +84,8 @@ impl GuestLog {
 pub(crate) fn tidy(message: &str) -> String {
     let message = message.trim_end();
     let cut = message.floor_char_boundary(MAX_MESSAGE);
-    let mut out: String = message
-        .get(..cut)
-        .unwrap_or_default()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut out: String =
+        message.get(..cut).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if cut < message.len() {
         out.push('…');
     }

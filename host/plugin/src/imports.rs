@@ -53,13 +53,21 @@ mod tests {
 
     #[test]
     fn names() {
-        for ok in ["weir:plugin/host@0.1.0", "weir:plugin/host@0.1.7", "wasi:io/streams@0.2.3", "wasi:random/insecure-seed@0.2.0"] {
+        for ok in [
+            "weir:plugin/host@0.1.0",
+            "weir:plugin/host@0.1.7",
+            "wasi:io/streams@0.2.3",
+            "wasi:random/insecure-seed@0.2.0",
+        ] {
             check_name(ok).unwrap();
         }
         for (bad, says) in [
             ("weir:plugin/host@0.2.0", "update weir"),
             ("weir:plugin/files@0.1.0", "update weir"),
-            ("wasi:clocks/wall-clock@0.2.0", "wasi:clocks/wall-clock@0.2.0, which plugins do not get: plugins have no clock"),
+            (
+                "wasi:clocks/wall-clock@0.2.0",
+                "wasi:clocks/wall-clock@0.2.0, which plugins do not get: plugins have no clock",
+            ),
             ("wasi:cli/environment@0.3.0", "only version 0.2"),
             ("wasi:cli/run@0.2.0", "build without it"),
             ("env", "build without it"),

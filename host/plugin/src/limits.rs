@@ -20,11 +20,6 @@ impl Limits {
         Self { memory_limit, memory: 0, table_elements: 0, refused: false, shown }
     }
 
-    /// Bytes of linear memory, all memories together.
-    pub(crate) fn memory(&self) -> usize {
-        self.memory
-    }
-
     /// Whether so much memory is in use that the instance is better replaced: a linear memory never shrinks, and one that
     /// leaks would die in the middle of a call.
     pub(crate) fn is_near_limit(&self) -> bool {
@@ -96,7 +91,7 @@ mod tests {
         assert!(!l.memory_growing(400, 401, None).unwrap());
         assert!(l.take_refusal());
         assert!(!l.take_refusal());
-        assert_eq!(l.memory(), 1000);
+        assert_eq!(l.memory, 1000);
         assert!(l.is_near_limit());
     }
 

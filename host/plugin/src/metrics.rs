@@ -77,11 +77,7 @@ impl PluginMetrics {
                 Family::default(),
             ),
             instances: metrics.register("weir_plugin_instances", "Instances of a plugin", Family::default()),
-            restarts: metrics.register(
-                "weir_plugin_restarts",
-                "Instances thrown away, by why",
-                Family::default(),
-            ),
+            restarts: metrics.register("weir_plugin_restarts", "Instances thrown away, by why", Family::default()),
             compile: metrics.register(
                 "weir_plugin_compile_seconds",
                 "How long it took to compile the plugin, or to load it compiled",
@@ -103,10 +99,7 @@ impl PluginMetrics {
     pub(crate) fn of_guest(&self, plugin: &str) -> GuestMetrics {
         let interface = |interface| InterfaceMetrics {
             ok: self.call(plugin, interface, "ok"),
-            seconds: self
-                .durations
-                .get_or_create(&ByInterface { plugin: plugin.to_owned(), interface })
-                .clone(),
+            seconds: self.durations.get_or_create(&ByInterface { plugin: plugin.to_owned(), interface }).clone(),
             name: interface,
         };
         GuestMetrics {

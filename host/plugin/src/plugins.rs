@@ -94,7 +94,8 @@ impl Plugins {
         // Looks are only hints, of which one is as good as many.
         let (orders, inbox) = mpsc::sync_channel(8);
         let shown = Arc::new(Mutex::new(Shown::default()));
-        let mut keeper = Keeper { fleet, watched, publish, shown: shown.clone(), stop: stop.clone(), dir_is_gone: false };
+        let mut keeper =
+            Keeper { fleet, watched, publish, shown: shown.clone(), stop: stop.clone(), dir_is_gone: false };
         keeper.publish();
         let hints = orders.clone();
         let thread = std::thread::Builder::new()
@@ -197,7 +198,9 @@ impl Keeper {
         })
         .and_then(|mut w| w.watch(dir, RecursiveMode::NonRecursive).map(|()| w));
         watcher
-            .inspect_err(|error| tracing::debug!(%error, "no file system events for the plugin directory: polling only"))
+            .inspect_err(
+                |error| tracing::debug!(%error, "no file system events for the plugin directory: polling only"),
+            )
             .ok()
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ pub struct PluginSource {
 }
 
 /// How one plugin runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PluginSettings {
     /// The plugin's own configuration, a JSON document, handed to `configure` of each instance.
     pub config_json: String,
@@ -93,5 +94,19 @@ impl Default for PluginSettings {
             on_error: OnError::default(),
             sha256: None,
         }
+    }
+}
+
+/// Without the plugin's own configuration, in which there may be secrets.
+impl fmt::Debug for PluginSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSettings")
+            .field("memory_limit", &self.memory_limit)
+            .field("timeout", &self.timeout)
+            .field("configure_timeout", &self.configure_timeout)
+            .field("max_returned_bytes", &self.max_returned_bytes)
+            .field("on_error", &self.on_error)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }

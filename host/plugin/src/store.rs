@@ -84,12 +84,6 @@ impl Store {
         Ok(Compiled { component, sha256, cached: false })
     }
 
-    /// Whether these bytes are the component of that SHA-256.
-    #[allow(clippy::unused_self, reason = "what a component is known by is the store's affair")]
-    pub(crate) fn is_of(&self, sha256: &str, bytes: &[u8]) -> bool {
-        hex(&Sha256::digest(bytes)) == sha256
-    }
-
     /// Compiles on a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and
     /// ends some day.
     fn compile(&self, bytes: Vec<u8>) -> Result<Component, LoadReason> {
@@ -103,7 +97,9 @@ impl Store {
             .map_err(|e| LoadReason::Compile(e.to_string()))?;
         let until = Instant::now() + self.compile_timeout;
         loop {
-            match result.recv_timeout(Duration::from_millis(50)) {
+            // Short waits, for weir may be stopped meanwhile.
+            let left = until.saturating_duration_since(Instant::now());
+            match result.recv_timeout(left.min(Duration::from_millis(50))) {
                 Ok(compiled) => return compiled.map_err(|e| LoadReason::Compile(format!("{e:#}"))),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(LoadReason::Compile("the compiler failed".to_owned()));
@@ -115,6 +111,11 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether these bytes are the component of that SHA-256.
+pub(crate) fn is_component(bytes: &[u8], sha256: &str) -> bool {
+    hex(&Sha256::digest(bytes)) == sha256
 }
 
 /// Whether a component is the one that the configuration wants.

@@ -119,9 +119,8 @@ fn input(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     for name in ["[method]input-stream.skip", "[method]input-stream.blocking-skip"] {
         streams.func_wrap(name, |_: Cx<'_>, (_, _): (In, u64)| closed::<u64>())?;
     }
-    streams.func_wrap("[method]input-stream.subscribe", |_: Cx<'_>, (_,): (In,)| {
-        Ok((Resource::<Pollable>::new_own(0),))
-    })
+    streams
+        .func_wrap("[method]input-stream.subscribe", |_: Cx<'_>, (_,): (In,)| Ok((Resource::<Pollable>::new_own(0),)))
 }
 
 /// Output streams take everything.
@@ -147,9 +146,8 @@ fn output(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     for name in ["[method]output-stream.splice", "[method]output-stream.blocking-splice"] {
         streams.func_wrap(name, |_: Cx<'_>, (_, _, _): (Out, In, u64)| closed::<u64>())?;
     }
-    streams.func_wrap("[method]output-stream.subscribe", |_: Cx<'_>, (_,): (Out,)| {
-        Ok((Resource::<Pollable>::new_own(0),))
-    })
+    streams
+        .func_wrap("[method]output-stream.subscribe", |_: Cx<'_>, (_,): (Out,)| Ok((Resource::<Pollable>::new_own(0),)))
 }
 
 fn resource<T: 'static>(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Result<()> {

@@ -107,11 +107,8 @@ fn everything_changes_lines() {
         lines: "grüße 1two",
         line_ends: &[9, 9, 12],
     };
-    let level = Some(LabelEdit {
-        added: symbols(&["level", "info"]),
-        assigned: vec![[0, 2, 3], [2, 2, 3]],
-        removed: vec![],
-    });
+    let level =
+        Some(LabelEdit { added: symbols(&["level", "info"]), assigned: vec![[0, 2, 3], [2, 2, 3]], removed: vec![] });
     let expect = LogsEdit {
         dropped: vec![1],
         labels: level.clone(),
@@ -167,7 +164,7 @@ fn bench_jobs_do_what_the_bench_thinks() {
         metadata: &LabelSets::default(),
         timestamps: &[],
         lines: "a DEBUG bx jane.d@ex.org yz @ é",
-        line_ends: &[9, 25, 32],
+        line_ends: &[9, 26, 32],
     };
     let edit = relabel.logs(&logs).unwrap();
     assert_eq!((edit.dropped, edit.changed, edit.lines.text), (vec![0], vec![1], "x <email> y".to_owned()));

@@ -109,7 +109,7 @@ fn a_broken_file_changes_nothing() {
     fs::write(d.path("a.wasm"), support::wasm("clock")).unwrap();
     assert!(d.problem("a").contains("imports wasi:clocks/"));
     assert!(Arc::ptr_eq(&old, &d.plugins.current()));
-    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"a\",result=\"failed\"}"), Some(1.0));
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"a\",result=\"error\"}"), Some(1.0));
     fs::write(d.path("new.wasm"), "rubbish").unwrap();
     assert!(d.problem("new").contains("not a webassembly file"));
     assert_eq!(d.plugins.status()[1].state, PluginState::Failed);
@@ -129,7 +129,7 @@ fn a_slow_copy_is_waited_for() {
     }
     drop(file);
     assert_eq!(d.next(), ["slow"]);
-    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"slow\",result=\"failed\"}"), None);
+    assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"slow\",result=\"error\"}"), None);
 }
 
 #[test]
@@ -168,7 +168,8 @@ fn other_settings_are_all_or_nothing() {
 
 #[test]
 fn a_file_takes_the_place_of_an_embedded_plugin() {
-    let mut d = Dir::open(|_, s| s.embedded = embedded(support::wasm("bench_jobs"), PluginSettings::default()).embedded);
+    let mut d =
+        Dir::open(|_, s| s.embedded = embedded(support::wasm("bench_jobs"), PluginSettings::default()).embedded);
     assert_eq!(rows(&*d.plugins.current().guests[0]), 0);
     fs::write(d.path("p.wasm"), support::wasm("everything")).unwrap();
     assert_eq!(d.next(), ["p"]);
@@ -180,7 +181,8 @@ fn a_file_takes_the_place_of_an_embedded_plugin() {
 
 #[test]
 fn guests_outlive_their_plugins() {
-    let guest = super::load("misbehaves", config(r#"{"mode": "loops"}"#)).guest();
+    let settings = PluginSettings { timeout: Duration::from_millis(50), ..config(r#"{"mode": "loops"}"#) };
+    let guest = super::load("misbehaves", settings).guest();
     // Nothing but the guest keeps the clock running now.
     assert_eq!(guest.samples(&super::floats(&[-1.0])), Err(weir_pipeline::guest::CallError::Timeout));
 }

@@ -32,8 +32,10 @@ fn fails(one: &One) -> CallError {
 
 #[test]
 fn an_endless_loop_is_stopped() {
-    let one = misbehaving("loops");
-    assert_eq!(fails(&one), CallError::Timeout);
+    let settings = PluginSettings { timeout: Duration::from_millis(50), ..config(r#"{"mode": "loops"}"#) };
+    let one = load("misbehaves", settings);
+    assert_eq!(one.guest().samples(&floats(BAD)), Err(CallError::Timeout));
+    assert_eq!(one.metric("weir_plugin_restarts_total{plugin=\"p\",reason=\"timeout\"}"), Some(1.0));
     assert!(one.guest().is_slow());
 }
 

@@ -92,7 +92,8 @@ fn named_and_missing() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings {
         dir: Some(dir.path().to_owned()),
-        plugins: [("redact".to_owned(), PluginSettings::default()), ("other".to_owned(), PluginSettings::default())].into(),
+        plugins: [("redact".to_owned(), PluginSettings::default()), ("other".to_owned(), PluginSettings::default())]
+            .into(),
         max_instances: 4,
         ..Settings::default()
     };

@@ -10,6 +10,7 @@ mod loading;
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weir_pipeline::guest::{Guest, SamplesBatch};
 use weir_plugin::{LoadError, PluginSettings, PluginSource, Plugins, Settings};
@@ -47,8 +48,9 @@ fn embedded(wasm: Vec<u8>, settings: PluginSettings) -> Settings {
     }
 }
 
+/// With a time limit that a busy machine does not reach.
 fn config(json: &str) -> PluginSettings {
-    PluginSettings { config_json: json.to_owned(), ..PluginSettings::default() }
+    PluginSettings { config_json: json.to_owned(), timeout: Duration::from_secs(20), ..PluginSettings::default() }
 }
 
 fn try_load(wasm: Vec<u8>, settings: PluginSettings) -> Result<One, Vec<LoadError>> {

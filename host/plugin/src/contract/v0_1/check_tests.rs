@@ -126,8 +126,8 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
 
 fn any_symbols() -> impl Strategy<Value = types::SymbolsResult> {
     let loose = (".{0,4}", words()).prop_map(|(text, ends)| types::SymbolsResult { text, ends });
-    let good = prop::collection::vec(".{0,3}", 0..4)
-        .prop_map(|s| raw(&s.iter().map(String::as_str).collect::<Vec<_>>()));
+    let good =
+        prop::collection::vec(".{0,3}", 0..4).prop_map(|s| raw(&s.iter().map(String::as_str).collect::<Vec<_>>()));
     prop_oneof![loose, good]
 }
 
