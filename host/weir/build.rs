@@ -10,23 +10,23 @@ use std::process::Command;
 const EMBEDDED: &[&str] = &["relabel", "redact"];
 const TARGET: &str = "wasm32-wasip2";
 
-fn main() {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
-    let root = manifest.join("../..");
+fn main() -> Result<(), String> {
+    let dir = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo does not set {name}"));
+    let out = dir("OUT_DIR")?;
+    let root = dir("CARGO_MANIFEST_DIR")?.join("../..");
     for dir in ["plugins", "sdk/rust", "wit", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(dir).display());
     }
     add_target();
     let target = own_target(&out);
-    if let Err(output) = build(&root, &target) {
-        panic!("the plugins that weir embeds do not build:\n{output}\nIs the target there? Try: rustup target add {TARGET}");
-    }
+    build(&root, &target).map_err(|output| {
+        format!("the plugins that weir embeds do not build:\n{output}\nIs the target there? Try: rustup target add {TARGET}")
+    })?;
     for plugin in EMBEDDED {
         let from = target.join(TARGET).join("plugin").join(format!("weir_plugin_{plugin}.wasm"));
-        std::fs::copy(&from, out.join(format!("{plugin}.wasm")))
-            .unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+        std::fs::copy(&from, out.join(format!("{plugin}.wasm"))).map_err(|e| format!("{}: {e}", from.display()))?;
     }
+    Ok(())
 }
 
 /// `target/embedded` beside the profile's folder (`target/PROFILE/build/weir-HASH/out`), so that all profiles share it.

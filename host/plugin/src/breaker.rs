@@ -11,7 +11,7 @@ const FAILURES: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(1);
 
 /// The longest rest: what an operator who repaired something is willing to wait.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// Shared by all calls of one plugin.
 #[derive(Debug, Default)]

@@ -45,7 +45,7 @@ impl Default for Settings {
             max_file_bytes: 64 << 20,
             poll_interval: Duration::from_millis(500),
             settle: Duration::from_millis(200),
-            compile_timeout: Duration::from_secs(60),
+            compile_timeout: Duration::from_mins(1),
             max_instances: 256,
             idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
         }

@@ -150,6 +150,11 @@ impl Sinks {
         Ok(Self { inner, ticker })
     }
 
+    /// Whether [`open`](Self::open) would take these settings, but for their queues; reads the files that they name.
+    pub fn check(remote_writes: Vec<RemoteWriteSettings>, lokis: Vec<LokiSettings>) -> Result<(), SinkError> {
+        open::specs(remote_writes, lokis)?.iter().try_for_each(|(spec, _)| spec.endpoint().map(drop))
+    }
+
     /// Brings the sinks to new settings. A sink whose settings are as before is not touched; a changed one keeps its
     /// queue, for a queue belongs to the name; a removed one leaves its queue on disk. On an error all is as before, unless it is that of a queue which could neither
     /// be opened with its new settings nor with its old ones: that sink then stands still until the next call.

@@ -40,7 +40,7 @@ impl Program {
         host_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         let pre = linker.instantiate_pre(component).map_err(shape)?;
         let has = |interface: &str| {
-            component.get_export_index(None, &format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
+            component.get_export_index(None, format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
         };
         Ok(Self {
             lifecycle: lifecycle::GuestIndices::new(&pre).map_err(shape)?,

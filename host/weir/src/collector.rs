@@ -1,0 +1,349 @@
+//! The running collector: everything assembled, reloaded and stopped in one visible order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use weir_config::{Config, PipelinePlan, Process, Signal};
+use weir_model::{LogBatch, PageSink};
+use weir_pipeline::guest::Guest;
+use weir_pipeline::{LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks};
+use weir_plugin::{PluginSet, PluginSource, Plugins};
+use weir_push::{LokiOutlet, Sinks};
+use weir_scrape::ScrapeManager;
+use weir_tail::Tails;
+use weir_telemetry::{Ledger, Metrics};
+
+use crate::routes::{JobRoute, Routes, Table};
+use crate::translate;
+
+/// Why the collector did not start, or did not take another configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CollectorError {
+    /// Fatal at start, without effect at a reload: plugins that cannot be loaded, each with its reason.
+    #[error("{}", lines(.0))]
+    Plugins(Vec<weir_plugin::LoadError>),
+    /// As above: the configuration names plugins that are not there.
+    #[error("{}", lines(.0))]
+    MissingPlugins(Vec<MissingPlugin>),
+    /// As above: a value that a component does not take.
+    #[error(transparent)]
+    Untranslatable(#[from] translate::Untranslatable),
+    /// As above: a sink cannot be set up.
+    #[error(transparent)]
+    Sinks(#[from] weir_push::SinkError),
+    /// As above: a scrape job cannot be set up.
+    #[error(transparent)]
+    Scrape(#[from] weir_scrape::ApplyError),
+    /// As above: a source of lines cannot be set up.
+    #[error(transparent)]
+    Tail(#[from] weir_tail::StartError),
+}
+
+/// A pipeline's plugin that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("pipeline {pipeline:?} runs plugin {plugin:?}, and there is no {plugin}.wasm in the plugin directory (there: {there})")]
+pub(crate) struct MissingPlugin {
+    pipeline: String,
+    plugin: String,
+    there: String,
+}
+
+fn lines<E: std::fmt::Display>(errors: &[E]) -> String {
+    errors.iter().map(E::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What the pipelines are made of, whatever the configuration.
+struct Parts {
+    sinks: Arc<Sinks>,
+    stats: PipelineStats,
+}
+
+/// The pipelines in force, by name.
+#[derive(Default)]
+struct Pipelines {
+    metrics: BTreeMap<String, (PipelinePlan, Arc<MetricsPipeline>)>,
+    logs: BTreeMap<String, (PipelinePlan, Arc<LogsPipeline>)>,
+}
+
+/// See the [module](self).
+pub(crate) struct Collector {
+    config: Config,
+    embedded: Vec<PluginSource>,
+    plugins: Plugins,
+    parts: Arc<Parts>,
+    pipelines: Arc<Mutex<Pipelines>>,
+    routes: Routes,
+    scrape: ScrapeManager,
+    tails: Tails,
+    swaps: tokio::task::JoinHandle<()>,
+}
+
+impl Collector {
+    /// Builds and starts everything: sinks first, so that there is somewhere to send to; sources last.
+    pub(crate) async fn start(
+        config: Config,
+        embedded: Vec<PluginSource>,
+        metrics: &Metrics,
+    ) -> Result<Self, CollectorError> {
+        let ledger = Ledger::new(metrics);
+        let plugins = open_plugins(&config, &embedded, metrics).await?;
+        check_named(&config, &names(&plugins.current()))?;
+        let (remote_writes, lokis) = translate::sinks(&config)?;
+        let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
+        let parts = Arc::new(Parts { sinks, stats: PipelineStats::new(metrics, &ledger) });
+        let pipelines = Arc::new(Mutex::new(Pipelines::default()));
+        let routes = Routes::default();
+        routes.replace(lay(&config, &plugins.current(), &parts, &pipelines));
+        let scrape = ScrapeManager::new(Arc::new(routes.clone()), metrics, ledger.clone());
+        let lines = routes.clone();
+        let mut tails = Tails::new(
+            config.data_dir.join("checkpoints"),
+            metrics,
+            &ledger,
+            translate::DRAIN,
+            Box::new(move |source| lines.lines(source)),
+        );
+        scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
+        tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
+        let swaps = tokio::spawn(follow_swaps(plugins.subscribe(), pipelines.clone()));
+        Ok(Self { config, embedded, plugins, parts, pipelines, routes, scrape, tails, swaps })
+    }
+
+    /// Goes over to another configuration; on an error the old one stays in force. Sources, targets and sinks that did not
+    /// change are not interrupted.
+    pub(crate) async fn reload(&mut self, config: Config) -> Result<(), CollectorError> {
+        let (remote_writes, lokis) = translate::sinks(&config)?;
+        for source in &config.file_logs {
+            let settings = translate::file_logs(source);
+            settings.check().map_err(|source| weir_tail::StartError::Settings { name: settings.name.clone(), source })?;
+        }
+        let set = self.apply_plugins(&config)?;
+        let applied = match check_named(&config, &names(&set)) {
+            Ok(()) => self.parts.sinks.apply(remote_writes, lokis).await.map_err(CollectorError::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = applied {
+            // what ran before is in the component cache and was valid a moment ago
+            let old = self.config.clone();
+            if let Err(again) = self.apply_plugins(&old) {
+                tracing::error!(error = %again, "the plugins of before the failed reload do not load again");
+            }
+            return Err(error);
+        }
+        self.routes.replace(lay(&config, &set, &self.parts, &self.pipelines));
+        self.scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
+        self.tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
+        self.config = config;
+        Ok(())
+    }
+
+    fn apply_plugins(&self, config: &Config) -> Result<Arc<PluginSet>, CollectorError> {
+        let settings = translate::plugins(config, &self.embedded);
+        tokio::task::block_in_place(|| self.plugins.apply(settings)).map_err(CollectorError::Plugins)
+    }
+
+    /// What keeps weir from being ready, if anything.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let unwell = |sink: weir_push::SinkHealth| match sink.queue {
+            weir_push::Health::Ok => None,
+            weir_push::Health::DiskFull => Some(format!("no space on the disk for the queue of {}", sink.component)),
+            weir_push::Health::Failing(why) => Some(format!("the queue of {} cannot be written: {why}", sink.component)),
+        };
+        let mut problems: Vec<String> = self.parts.sinks.health().into_iter().filter_map(unwell).collect();
+        for plugin in self.plugins.status() {
+            if plugin.state == weir_plugin::PluginState::Resting {
+                problems.push(format!("plugin {:?} failed too often and rests for a while", plugin.name));
+            }
+        }
+        problems
+    }
+
+    /// The plugins that run.
+    pub(crate) fn plugin_names(&self) -> Vec<String> {
+        names(&self.plugins.current()).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Each target and how it does, as Prometheus' `/api/v1/targets` shows it.
+    pub(crate) fn scrape(&self) -> &ScrapeManager {
+        &self.scrape
+    }
+
+    /// Ends in the order of the data: sources stop, what they read becomes durable, then the senders drain, all within
+    /// bounds. What cannot be sent stays in the queues.
+    pub(crate) async fn stop(self) {
+        let Self { scrape, tails, parts, swaps, plugins, .. } = self;
+        swaps.abort();
+        // Tails wait for what they have handed on to become durable; a flush now saves them the buffers' deadline.
+        parts.sinks.flush();
+        tokio::join!(scrape.stop(), tails.stop());
+        parts.sinks.shutdown(translate::DRAIN).await;
+        drop(plugins);
+    }
+}
+
+async fn open_plugins(
+    config: &Config,
+    embedded: &[PluginSource],
+    metrics: &Metrics,
+) -> Result<Plugins, CollectorError> {
+    let settings = translate::plugins(config, embedded);
+    tokio::task::yield_now().await;
+    tokio::task::block_in_place(|| Plugins::open(settings, metrics)).map_err(CollectorError::Plugins)
+}
+
+/// Every plugin that a pipeline names is there.
+pub(crate) fn check_named(config: &Config, there: &[&str]) -> Result<(), CollectorError> {
+    let mut missing = vec![];
+    for plan in &config.pipelines {
+        let Process::Named(names) = &plan.process else { continue };
+        for plugin in names.iter().filter(|n| !there.contains(&n.as_str())) {
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            missing.push(MissingPlugin { pipeline: plan.name.clone(), plugin: plugin.clone(), there });
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(CollectorError::MissingPlugins(missing)) }
+}
+
+fn names(set: &PluginSet) -> Vec<&str> {
+    set.guests.iter().map(|g| g.name()).collect()
+}
+
+/// Lays the pipelines of a configuration, keeping those that stay as they are, and says which source feeds which.
+fn lay(config: &Config, set: &PluginSet, parts: &Arc<Parts>, pipelines: &Mutex<Pipelines>) -> Table {
+    let mut pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut former = std::mem::take(&mut *pipelines);
+    for plan in &config.pipelines {
+        let guests = guests(plan, set);
+        match plan.signal {
+            Signal::Metrics => {
+                let kept = former.metrics.remove(&plan.name).filter(|(old, _)| old.sinks == plan.sinks);
+                let pipeline = if let Some((_, pipeline)) = kept {
+                    pipeline.set_guests(&guests);
+                    pipeline
+                } else {
+                    let sinks = Arc::new(MetricsTo { parts: parts.clone(), names: bare(&plan.sinks) });
+                    MetricsPipeline::new(&plan.name, &guests, sinks, &parts.stats)
+                };
+                pipelines.metrics.insert(plan.name.clone(), (plan.clone(), pipeline));
+            }
+            Signal::Logs => {
+                let kept = former.logs.remove(&plan.name).filter(|(old, _)| old.sinks == plan.sinks);
+                let pipeline = if let Some((_, pipeline)) = kept {
+                    pipeline.set_guests(&guests);
+                    pipeline
+                } else {
+                    let sinks = Arc::new(LogsTo::new(parts.clone(), bare(&plan.sinks)));
+                    LogsPipeline::new(&plan.name, &guests, sinks, &parts.stats)
+                };
+                pipelines.logs.insert(plan.name.clone(), (plan.clone(), pipeline));
+            }
+        }
+    }
+    table(config, &pipelines)
+}
+
+fn table(config: &Config, pipelines: &Pipelines) -> Table {
+    let mut jobs: HashMap<String, JobRoute> = config
+        .scrape_configs
+        .iter()
+        .map(|job| (job.job_name.clone(), JobRoute { pipelines: vec![], interval: job.scrape_interval }))
+        .collect();
+    for (plan, pipeline) in pipelines.metrics.values() {
+        for job in bare(&plan.sources) {
+            jobs.entry(job).or_default().pipelines.push(pipeline.clone());
+        }
+    }
+    let mut logs: HashMap<String, Vec<Arc<LogsPipeline>>> = HashMap::new();
+    for (plan, pipeline) in pipelines.logs.values() {
+        for source in bare(&plan.sources) {
+            logs.entry(source).or_default().push(pipeline.clone());
+        }
+    }
+    let logs = logs.into_iter().map(|(source, pipelines)| (source, LogsRoute::new(pipelines))).collect();
+    Table { jobs, logs, ..Table::default() }
+}
+
+/// `remote_write.mimir` as `mimir`.
+fn bare(names: &[String]) -> Vec<String> {
+    names.iter().map(|n| n.split_once('.').map_or(n.as_str(), |(_, name)| name).to_owned()).collect()
+}
+
+fn guests(plan: &PipelinePlan, set: &PluginSet) -> Vec<Arc<dyn Guest>> {
+    match &plan.process {
+        Process::All => set.guests.clone(),
+        Process::Named(names) => {
+            names.iter().filter_map(|n| set.guests.iter().find(|g| g.name() == n)).cloned().collect()
+        }
+    }
+}
+
+/// Puts each published set of plugins in force in every pipeline.
+async fn follow_swaps(
+    mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>,
+    pipelines: Arc<Mutex<Pipelines>>,
+) {
+    while sets.changed().await.is_ok() {
+        let set = sets.borrow_and_update().clone();
+        let pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        for (plan, pipeline) in pipelines.metrics.values() {
+            if pipeline.set_guests(&guests(plan, &set)) {
+                tracing::info!(pipeline = pipeline.name(), "plugins changed: in force from each target's next page");
+            }
+        }
+        for (plan, pipeline) in pipelines.logs.values() {
+            if pipeline.set_guests(&guests(plan, &set)) {
+                tracing::info!(pipeline = pipeline.name(), "plugins changed: in force from the next batch");
+            }
+        }
+    }
+}
+
+/// A pipeline's remote write sinks.
+struct MetricsTo {
+    parts: Arc<Parts>,
+    names: Vec<String>,
+}
+
+impl SampleSinks for MetricsTo {
+    fn generation(&self) -> u64 {
+        self.parts.sinks.generation()
+    }
+
+    fn open(&self, target: u64) -> Box<dyn PageSink> {
+        self.parts.sinks.remote_write_target(&self.names, target)
+    }
+}
+
+/// A pipeline's Loki sinks.
+struct LogsTo {
+    parts: Arc<Parts>,
+    names: Vec<String>,
+    /// With the generation of the sinks that it was made for.
+    outlet: RwLock<(u64, LokiOutlet)>,
+}
+
+impl LogsTo {
+    fn new(parts: Arc<Parts>, names: Vec<String>) -> Self {
+        let outlet = RwLock::new((parts.sinks.generation(), parts.sinks.loki(&names)));
+        Self { parts, names, outlet }
+    }
+
+    fn outlet(&self) -> LokiOutlet {
+        let generation = self.parts.sinks.generation();
+        let (of, outlet) = self.outlet.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if of == generation {
+            return outlet;
+        }
+        let outlet = self.parts.sinks.loki(&self.names);
+        *self.outlet.write().unwrap_or_else(PoisonError::into_inner) = (generation, outlet.clone());
+        outlet
+    }
+}
+
+impl LogSinks for LogsTo {
+    fn accept(&self, batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move { self.outlet().accept(batch).await })
+    }
+}

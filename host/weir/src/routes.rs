@@ -1,0 +1,122 @@
+//! Which source feeds which pipelines, now; what connects scraping and tailing with them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use weir_model::{LogBatch, Page};
+use weir_pipeline::{LogsRoute, MetricsPipeline, TargetRoute};
+use weir_scrape::{Outlets, TargetInfo, TargetOutlet};
+use weir_tail::LogOutlet;
+
+/// The table of one configuration.
+#[derive(Default)]
+pub(crate) struct Table {
+    /// Differs between any two tables of a process.
+    pub(crate) generation: u64,
+    /// By job.
+    pub(crate) jobs: HashMap<String, JobRoute>,
+    /// By `file_logs` name.
+    pub(crate) logs: HashMap<String, LogsRoute>,
+}
+
+/// What there is to know of a job's way.
+#[derive(Clone, Default)]
+pub(crate) struct JobRoute {
+    pub(crate) pipelines: Vec<Arc<MetricsPipeline>>,
+    pub(crate) interval: Duration,
+}
+
+/// The table in force. Targets look at each page, sources at each batch.
+#[derive(Clone, Default)]
+pub(crate) struct Routes(Arc<RwLock<Arc<Table>>>);
+
+impl Routes {
+    /// The table in force.
+    pub(crate) fn load(&self) -> Arc<Table> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another table in force; its generation is set here.
+    pub(crate) fn replace(&self, mut table: Table) {
+        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        table.generation = slot.generation + 1;
+        *slot = Arc::new(table);
+    }
+
+    /// The outlet of a source of lines.
+    pub(crate) fn lines(&self, source: &str) -> Arc<dyn LogOutlet> {
+        Arc::new(Lines { routes: self.clone(), source: source.to_owned() })
+    }
+}
+
+impl Outlets for Routes {
+    fn open(&self, target: &TargetInfo) -> Box<dyn TargetOutlet> {
+        let table = self.load();
+        let job = table.jobs.get(&target.job).cloned().unwrap_or_default();
+        Box::new(Outlet {
+            routes: self.clone(),
+            job: target.job.clone(),
+            seen: table.generation,
+            route: Some(TargetRoute::new(&job.pipelines, target.hash, job.interval)),
+        })
+    }
+}
+
+/// One target's outlet: follows the table.
+struct Outlet {
+    routes: Routes,
+    job: String,
+    seen: u64,
+    /// `None` once closed.
+    route: Option<TargetRoute>,
+}
+
+impl TargetOutlet for Outlet {
+    fn begin(&mut self) -> Pin<Box<dyn Future<Output = u64> + Send + '_>> {
+        Box::pin(async move {
+            let Some(route) = &mut self.route else { return 0 };
+            let table = self.routes.load();
+            if table.generation != self.seen {
+                self.seen = table.generation;
+                // A job that the table no longer has is about to be closed by the scraper: it keeps its way till then.
+                if let Some(job) = table.jobs.get(&self.job) {
+                    route.set_pipelines(&job.pipelines);
+                }
+            }
+            route.begin().await
+        })
+    }
+
+    fn page(&mut self, page: &Page<'_>) {
+        if let Some(route) = &mut self.route {
+            route.page(page);
+        }
+    }
+
+    fn close(&mut self, removed: bool) {
+        if let Some(route) = self.route.take() {
+            route.close(removed);
+        }
+    }
+}
+
+/// One source's outlet: looks the way up for each batch.
+struct Lines {
+    routes: Routes,
+    source: String,
+}
+
+impl LogOutlet for Lines {
+    fn accept(&self, batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            // Without a way the batch is dropped unacknowledged: the source is about to stop, and will be read again.
+            let route = self.routes.load().logs.get(&self.source).cloned();
+            if let Some(route) = route {
+                route.accept(batch).await;
+            }
+        })
+    }
+}
