@@ -97,7 +97,7 @@ fn sets(interner: &mut Interner) -> Vec<Set> {
                 ("method", ["GET", "POST", "PUT", "DELETE", "PATCH"][i % 5].to_owned()),
                 ("namespace", format!("team-namespace-{}", pod % 8)),
                 ("node", format!("ip-10-12-{}-77.eu-west-1.compute.internal", pod % 20)),
-                ("pod", format!("checkout-service-7d9f8b6c5d-{:05x}", pod * 2_654_435 & 0xf_ffff)),
+                ("pod", format!("checkout-service-7d9f8b6c5d-{:05x}", (pod * 2_654_435) & 0xf_ffff)),
                 ("region", ["eu-west-1", "us-east-1", "ap-south-1"][i % 3].to_owned()),
             ];
             labels.iter().map(|(n, v)| [interner.get(n), interner.get(v)]).collect()
@@ -159,7 +159,7 @@ fn filter(time: Duration) {
     let mut builder = Builder::default();
     let native = || {
         let mut sets = sets.clone();
-        sets.retain(|s| !s.iter().any(|p| *p == [env, debug]));
+        sets.retain(|s| !s.contains(&[env, debug]));
         assert_eq!(black_box(sets).len(), 900);
     };
     let plugin = || {

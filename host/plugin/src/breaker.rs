@@ -108,13 +108,13 @@ mod tests {
         assert_eq!(b.failed(now), None, "one that was under way");
         assert_eq!(b.admit(now), Err(Duration::from_secs(1)));
         for expect in [2, 4, 8, 16, 32, 60, 60] {
-            now += Duration::from_secs(60);
+            now += Duration::from_mins(1);
             b.admit(now).unwrap();
             assert!(b.admit(now).is_err(), "one trial at a time");
             assert_eq!(b.failed(now), Some(Duration::from_secs(expect)));
         }
         assert!(b.is_open());
-        now += Duration::from_secs(60);
+        now += Duration::from_mins(1);
         b.admit(now).unwrap();
         assert!(b.succeeded());
         assert!(!b.is_open());

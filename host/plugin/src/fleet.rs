@@ -172,7 +172,9 @@ impl Fleet {
         let bytes = read(settings, origin)?;
         let begin = Instant::now();
         let running = self.running.get(name);
-        let compiled = if let Some(same) = running.filter(|r| is_component(&bytes, &r.compiled().sha256)) { same.compiled().clone() } else {
+        let compiled = if let Some(same) = running.filter(|r| is_component(&bytes, &r.compiled().sha256)) {
+            same.compiled().clone()
+        } else {
             let compiled = self.store.load(bytes, plugin.sha256.as_deref())?;
             self.metrics.compiled(name, begin.elapsed());
             tracing::debug!(plugin = name, cached = compiled.cached, took = ?begin.elapsed(), "plugin compiled");

@@ -127,6 +127,7 @@ fn input(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 fn output(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     type Out = Resource<OutputStream>;
     type In = Resource<InputStream>;
+    #[allow(clippy::unnecessary_wraps, reason = "as the linker wants it")]
     fn write(mut cx: Cx<'_>, (_, bytes): (Out, Vec<u8>)) -> Streamed<()> {
         cx.data_mut().write(&bytes);
         Ok((Ok(()),))
@@ -154,6 +155,7 @@ fn resource<T: 'static>(instance: &mut LinkerInstance<'_, State>, name: &str) ->
     instance.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the linker wants it")]
 fn closed<T>() -> Streamed<T> {
     Ok((Err(StreamError::Closed),))
 }

@@ -14,7 +14,7 @@ use weir_telemetry::Metrics;
 
 use super::{config, embedded, metric, support};
 
-struct Dir {
+struct Watching {
     dir: TempDir,
     metrics: Metrics,
     plugins: Plugins,
@@ -31,7 +31,7 @@ fn settings(dir: &Path) -> Settings {
     }
 }
 
-impl Dir {
+impl Watching {
     fn open(prepare: impl FnOnce(&Path, &mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = settings(dir.path());
@@ -80,7 +80,7 @@ fn rows(guest: &dyn Guest) -> usize {
 
 #[test]
 fn plugins_come_and_go_with_their_files() {
-    let mut d = Dir::open(|dir, _| {
+    let mut d = Watching::open(|dir, _| {
         fs::write(dir.join("b.wasm"), support::wasm("everything")).unwrap();
         fs::write(dir.join("notes.txt"), "no plugin").unwrap();
         fs::write(dir.join(".hidden.wasm"), "no plugin either").unwrap();
@@ -104,7 +104,7 @@ fn plugins_come_and_go_with_their_files() {
 
 #[test]
 fn a_broken_file_changes_nothing() {
-    let mut d = Dir::open(|dir, _| fs::write(dir.join("a.wasm"), support::wasm("everything")).unwrap());
+    let mut d = Watching::open(|dir, _| fs::write(dir.join("a.wasm"), support::wasm("everything")).unwrap());
     let old = d.plugins.current();
     fs::write(d.path("a.wasm"), support::wasm("clock")).unwrap();
     assert!(d.problem("a").contains("imports wasi:clocks/"));
@@ -120,7 +120,7 @@ fn a_broken_file_changes_nothing() {
 
 #[test]
 fn a_slow_copy_is_waited_for() {
-    let mut d = Dir::open(|_, s| s.settle = Duration::from_millis(300));
+    let mut d = Watching::open(|_, s| s.settle = Duration::from_millis(300));
     let wasm = support::wasm("everything");
     let mut file = fs::File::create(d.path("slow.wasm")).unwrap();
     for part in wasm.chunks(wasm.len() / 10) {
@@ -134,7 +134,7 @@ fn a_slow_copy_is_waited_for() {
 
 #[test]
 fn a_named_plugin_outlives_its_file() {
-    let mut d = Dir::open(|dir, s| {
+    let mut d = Watching::open(|dir, s| {
         fs::write(dir.join("redact.wasm"), support::wasm("everything")).unwrap();
         s.plugins.insert("redact".to_owned(), PluginSettings::default());
     });
@@ -169,7 +169,7 @@ fn other_settings_are_all_or_nothing() {
 #[test]
 fn a_file_takes_the_place_of_an_embedded_plugin() {
     let mut d =
-        Dir::open(|_, s| s.embedded = embedded(support::wasm("bench_jobs"), PluginSettings::default()).embedded);
+        Watching::open(|_, s| s.embedded = embedded(support::wasm("bench_jobs"), PluginSettings::default()).embedded);
     assert_eq!(rows(&*d.plugins.current().guests[0]), 0);
     fs::write(d.path("p.wasm"), support::wasm("everything")).unwrap();
     assert_eq!(d.next(), ["p"]);

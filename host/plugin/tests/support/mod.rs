@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The component of a test guest (`tests/guests/examples/<name>.rs`).
-pub fn wasm(name: &str) -> Vec<u8> {
+pub(crate) fn wasm(name: &str) -> Vec<u8> {
     let path = built().join(format!("{name}.wasm"));
     fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

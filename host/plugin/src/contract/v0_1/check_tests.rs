@@ -25,6 +25,7 @@ fn batch() -> guest::SeriesBatch {
     guest::SeriesBatch { rows: 2, symbols: symbols_of(&["a", "b c", "d"]), ..Default::default() }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the answers have it")]
 fn edit(added: types::SymbolsResult, assigned: &[u32], removed: &[u32]) -> Option<types::LabelEdit> {
     Some(types::LabelEdit { added, assigned: bytes(assigned), removed: bytes(removed) })
 }
