@@ -20,7 +20,9 @@ fn main() -> Result<(), String> {
     add_target();
     let target = own_target(&out);
     build(&root, &target).map_err(|output| {
-        format!("the plugins that weir embeds do not build:\n{output}\nIs the target there? Try: rustup target add {TARGET}")
+        format!(
+            "the plugins that weir embeds do not build:\n{output}\nIs the target there? Try: rustup target add {TARGET}"
+        )
     })?;
     for plugin in EMBEDDED {
         let from = target.join(TARGET).join("plugin").join(format!("weir_plugin_{plugin}.wasm"));
@@ -29,9 +31,9 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// `target/embedded` beside the profile's folder (`target/PROFILE/build/weir-HASH/out`), so that all profiles share it.
+/// `target/components` beside the profile's folder (`target/PROFILE/build/weir-HASH/out`), so that all profiles share it.
 fn own_target(out: &Path) -> PathBuf {
-    out.ancestors().nth(4).map_or_else(|| out.join("embedded"), |target| target.join("embedded"))
+    out.ancestors().nth(4).map_or_else(|| out.join("components"), |target| target.join("components"))
 }
 
 /// Makes sure of the target where rustup manages the toolchain; elsewhere the build's own message tells.

@@ -26,13 +26,13 @@ async fn beside(guest: &str, config: &str, result: &str) {
             limits = {{ memory = "16MiB", timeout = "50ms" }}
             [[scrape_configs]]
             job_name = "bad"
-            scrape_interval = "100ms"
-            scrape_timeout = "100ms"
+            scrape_interval = "500ms"
+            scrape_timeout = "500ms"
             static_configs = [{{ targets = ["{}"] }}]
             [[scrape_configs]]
             job_name = "good"
-            scrape_interval = "100ms"
-            scrape_timeout = "100ms"
+            scrape_interval = "500ms"
+            scrape_timeout = "500ms"
             static_configs = [{{ targets = ["{}"] }}]
             [[remote_write]]
             name = "preview"
@@ -63,7 +63,7 @@ async fn beside(guest: &str, config: &str, result: &str) {
     .await;
     let name = format!("good{{instance=\"{}\", job=\"good\"}}", good.address);
     let before = recorder.samples(&name).len();
-    until("the other pipeline's data", async || recorder.samples(&name).len() > before + 10).await;
+    until("the other pipeline's data", async || recorder.samples(&name).len() > before + 5).await;
     weir.program().assert_runs();
     assert_eq!(weir.program().terminate().await, Some(0));
     let values: Vec<f64> = recorder.samples(&name).iter().map(|p| p.value).collect();

@@ -101,9 +101,17 @@ async fn nothing_is_lost_when_weir_is_killed() {
             }
             tokio::task::yield_now().await;
         }
-        // somewhere in the middle of it: as soon as some of this round has arrived
-        let before = round * 6000;
-        recorder.wait_until(|r| r.line_count() as u64 > before).await;
+        // Somewhere in the middle of it: as soon as something of every file as it is named now has arrived. (A file that is
+        // made and renamed before weir sees it has a name that no glob finds.)
+        eventually("something of every file", async || {
+            let lines = all_lines(&recorder);
+            let arrived = |w: &Writer| {
+                let counts = arrivals(lines.iter().map(String::as_str), w.name());
+                counts.keys().any(|n| *n >= round * 2100)
+            };
+            if writers.iter().all(arrived) { Ok(()) } else { Err("not yet") }
+        })
+        .await;
         weir.program().kill().await;
         for writer in &mut writers {
             writer.write(50);

@@ -32,8 +32,8 @@ async fn a_swap_loses_and_doubles_nothing_and_shows_at_one_moment() {
             plugin_dir = "{}"
             [[scrape_configs]]
             job_name = "seq"
-            scrape_interval = "100ms"
-            scrape_timeout = "100ms"
+            scrape_interval = "500ms"
+            scrape_timeout = "500ms"
             static_configs = [{{ targets = ["{}"] }}]
             [[file_logs]]
             name = "app"
@@ -129,8 +129,8 @@ async fn a_broken_file_leaves_the_old_plugin_running_and_a_new_or_removed_one_ta
             plugin_dir = "{}"
             [[scrape_configs]]
             job_name = "seq"
-            scrape_interval = "100ms"
-            scrape_timeout = "100ms"
+            scrape_interval = "500ms"
+            scrape_timeout = "500ms"
             static_configs = [{{ targets = ["{}"] }}]
             [[remote_write]]
             name = "preview"

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
@@ -31,15 +31,16 @@ pub fn weir() -> &'static Path {
 
 /// A shipped plugin's component.
 pub fn shipped(plugin: &str) -> PathBuf {
-    component(&root(), &format!("weir-plugin-{plugin}"))
+    component(&root(), &format!("weir-plugin-{plugin}"), &[])
 }
 
 /// A component from a package of the workspace at `workspace`, as its author would build it.
-pub fn component(workspace: &Path, package: &str) -> PathBuf {
+pub fn component(workspace: &Path, package: &str, more: &[&str]) -> PathBuf {
     let target = target().join("components");
     run(cargo()
         .current_dir(workspace)
         .args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "-p", package])
+        .args(more)
         .arg("--target-dir")
         .arg(&target));
     target.join("wasm32-wasip2/plugin").join(format!("{}.wasm", package.replace('-', "_")))
@@ -48,15 +49,11 @@ pub fn component(workspace: &Path, package: &str) -> PathBuf {
 /// The plugin that marks what it sees with its version, in a file called `mark.wasm` in `dir`. Written as an operator would
 /// replace it: beside, then renamed.
 pub fn put_mark(dir: &Path, version: &str) {
-    let target = target().join("components").join(version);
-    let mut cargo = cargo();
-    cargo.args(["build", "--profile", "plugin", "--target", "wasm32-wasip2", "-p", "weir-guest-mark", "--target-dir"]);
-    cargo.arg(&target);
-    if version == "two" {
-        cargo.args(["--features", "two"]);
-    }
-    run(&mut cargo);
-    put(&target.join("wasm32-wasip2/plugin/weir_guest_mark.wasm"), dir, "mark");
+    // both versions are built to one path, and tests run side by side
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let features: &[&str] = if version == "two" { &["--features", "two"] } else { &[] };
+    put(&component(&root(), "weir-guest-mark", features), dir, "mark");
 }
 
 /// A hostile guest of `host/plugin/tests/guests`.

@@ -45,7 +45,9 @@ async fn metrics_come_in_the_form_that_was_asked_for() {
     Ledger::new(&metrics).account("scrape.a", Signal::Samples).read.inc_by(3);
     let (status, media, text) = ask(&router, "GET", "/metrics", "*/*").await;
     assert_eq!((status, media.as_str()), (200, TEXT));
-    assert!(text.contains("weir_records_total{component=\"scrape.a\",signal=\"samples\",stage=\"read\",reason=\"\"} 3"));
+    assert!(
+        text.contains("weir_records_total{component=\"scrape.a\",signal=\"samples\",stage=\"read\",reason=\"\"} 3")
+    );
     let (_, media, _) = ask(&router, "GET", "/metrics", "application/openmetrics-text;version=1.0.0,*/*;q=0.1").await;
     assert_eq!(media, metrics::CONTENT_TYPE);
 }

@@ -18,7 +18,7 @@ pub struct LoadError {
 #[non_exhaustive]
 pub enum LoadReason {
     /// Fatal: the runtime could not be set up (address space, mostly).
-    #[error("the webassembly runtime could not be set up: {0}")]
+    #[error("the WebAssembly runtime could not be set up: {0}")]
     Runtime(String),
     /// Fatal: the directory cannot be read.
     #[error("cannot read the plugin directory {path}: {source}", path = path.display())]
@@ -59,7 +59,7 @@ pub enum LoadReason {
         wanted: String,
     },
     /// Fatal: not a WebAssembly binary at all.
-    #[error("not a webassembly file")]
+    #[error("not a WebAssembly file")]
     NotWasm,
     /// Fatal: a core module where a component is needed.
     #[error("a core module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`")]

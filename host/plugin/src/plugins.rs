@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 use weir_pipeline::guest::{Guest, Wants};
 use weir_telemetry::Metrics;
@@ -193,8 +194,11 @@ impl Keeper {
     fn watcher(&self, hints: &SyncSender<Order>) -> Option<RecommendedWatcher> {
         let dir = self.fleet.settings().dir.as_ref()?;
         let hints = hints.clone();
-        let watcher = notify::recommended_watcher(move |_| {
-            let _ = hints.try_send(Order::Look);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // reading the directory is an access, too: heeding those would make each look cause the next
+            if !event.is_ok_and(|e| is_mere_access(e.kind)) {
+                let _ = hints.try_send(Order::Look);
+            }
         })
         .and_then(|mut w| w.watch(dir, RecursiveMode::NonRecursive).map(|()| w));
         watcher
@@ -304,4 +308,9 @@ fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>) -> Ve
         problem: Some(problem.clone()),
     }));
     all
+}
+
+/// An access that changes nothing; a file that was open for writing and is closed may be whole now.
+fn is_mere_access(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }

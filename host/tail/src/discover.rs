@@ -278,7 +278,7 @@ impl Reader {
     fn recover_rotated(&mut self, found: &Found) {
         let mut by_directory: HashMap<PathBuf, HashMap<u64, PathBuf>> = HashMap::new();
         let mut renamed = Vec::new();
-        for entry in self.remembered.values().filter(|e| e.position.fingerprint.len > 0) {
+        for entry in self.remembered.values() {
             let Some(directory) = entry.path.parent() else { continue };
             let still_wanted = found.directories.binary_search_by(|d| d.as_path().cmp(directory)).is_ok();
             if !still_wanted || fs::metadata(&entry.path).is_ok_and(|m| FileKey::of(&m) == entry.key) {
@@ -287,7 +287,7 @@ impl Reader {
             let listing = by_directory.entry(directory.to_owned()).or_insert_with(|| inodes_of(directory));
             if let Some(location) = listing.get(&entry.key.inode)
                 && fs::metadata(location).is_ok_and(|m| FileKey::of(&m) == entry.key)
-                && holds(location, &entry.position)
+                && is_same(location, entry)
             {
                 renamed.push((entry.key, location.clone()));
             }
@@ -387,6 +387,17 @@ fn end_of(path: &Path) -> Position {
 
 fn find_beside(location: &Path, key: FileKey) -> Option<PathBuf> {
     find_in_directory(location.parent()?, key)
+}
+
+/// Whether the file of the entry's inode, found at another place, is the entry's. Where nothing of it was safe yet there is no
+/// head to compare: then the name must be one that a rotation gives (`app.log` as `app.log.1`), lest another file that
+/// got the inode is taken for a log.
+fn is_same(location: &Path, entry: &Entry) -> bool {
+    if entry.position.fingerprint.len > 0 {
+        return holds(location, &entry.position);
+    }
+    let name = |path: &Path| path.file_name().map(|n| n.as_encoded_bytes().to_vec()).unwrap_or_default();
+    name(location).starts_with(&name(&entry.path))
 }
 
 fn inodes_of(directory: &Path) -> HashMap<u64, PathBuf> {

@@ -143,6 +143,7 @@ impl Reader {
     pub(crate) fn run(mut self) {
         self.load_checkpoint();
         self.scan();
+        self.store_checkpoint();
         let mut now = Instant::now();
         let mut next_poll = now + self.settings.poll_interval;
         let mut next_scan = now + self.settings.glob_interval;
@@ -165,6 +166,9 @@ impl Reader {
             }
             if now >= next_scan || (self.scan_soon && now >= earliest_scan) {
                 self.scan();
+                // A file is in the checkpoint before the first of its lines is handed on: killed and rotated in between,
+                // it would otherwise have a name that no glob finds.
+                self.store_checkpoint();
                 let took = now.elapsed();
                 next_scan = now + self.settings.glob_interval.max(took * UPKEEP_SHARE);
                 earliest_scan = now + self.settings.poll_interval.max(took * UPKEEP_SHARE);

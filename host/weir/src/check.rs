@@ -19,9 +19,8 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         write!(err, "{}", warning.render(colour()))?;
     }
     let settings = translate::plugins(&config, &[]);
-    let plugins = tokio::task::block_in_place(|| Plugins::check(&settings)).map_err(|errors| {
-        Failure::new(errors.iter().map(|e| format!("error: {e}")).collect::<Vec<_>>().join("\n"))
-    })?;
+    let plugins = tokio::task::block_in_place(|| Plugins::check(&settings))
+        .map_err(|errors| Failure::new(errors.iter().map(|e| format!("error: {e}")).collect::<Vec<_>>().join("\n")))?;
     let there: Vec<&str> = plugins.iter().map(|p| p.name.as_str()).collect();
     check_named(&config, &there)?;
     let (remote_writes, lokis) = translate::sinks(&config)?;

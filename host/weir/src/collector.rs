@@ -43,7 +43,9 @@ pub(crate) enum CollectorError {
 
 /// A pipeline's plugin that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("pipeline {pipeline:?} runs plugin {plugin:?}, and there is no {plugin}.wasm in the plugin directory (there: {there})")]
+#[error(
+    "pipeline {pipeline:?} runs plugin {plugin:?}, and there is no {plugin}.wasm in the plugin directory (there: {there})"
+)]
 pub(crate) struct MissingPlugin {
     pipeline: String,
     plugin: String,
@@ -117,7 +119,9 @@ impl Collector {
         let (remote_writes, lokis) = translate::sinks(&config)?;
         for source in &config.file_logs {
             let settings = translate::file_logs(source);
-            settings.check().map_err(|source| weir_tail::StartError::Settings { name: settings.name.clone(), source })?;
+            settings
+                .check()
+                .map_err(|source| weir_tail::StartError::Settings { name: settings.name.clone(), source })?;
         }
         let set = self.apply_plugins(&config)?;
         let applied = match check_named(&config, &names(&set)) {
@@ -149,7 +153,9 @@ impl Collector {
         let unwell = |sink: weir_push::SinkHealth| match sink.queue {
             weir_push::Health::Ok => None,
             weir_push::Health::DiskFull => Some(format!("no space on the disk for the queue of {}", sink.component)),
-            weir_push::Health::Failing(why) => Some(format!("the queue of {} cannot be written: {why}", sink.component)),
+            weir_push::Health::Failing(why) => {
+                Some(format!("the queue of {} cannot be written: {why}", sink.component))
+            }
         };
         let mut problems: Vec<String> = self.parts.sinks.health().into_iter().filter_map(unwell).collect();
         for plugin in self.plugins.status() {
@@ -280,10 +286,7 @@ fn guests(plan: &PipelinePlan, set: &PluginSet) -> Vec<Arc<dyn Guest>> {
 }
 
 /// Puts each published set of plugins in force in every pipeline.
-async fn follow_swaps(
-    mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>,
-    pipelines: Arc<Mutex<Pipelines>>,
-) {
+async fn follow_swaps(mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>, pipelines: Arc<Mutex<Pipelines>>) {
     while sets.changed().await.is_ok() {
         let set = sets.borrow_and_update().clone();
         let pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);

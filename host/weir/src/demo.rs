@@ -49,8 +49,7 @@ pub(crate) async fn run(run_for: Option<Duration>) -> Result<(), Failure> {
         ("WEIR_DEMO_LOG", log.display().to_string()),
         ("WEIR_DEMO_PREVIEW", format!("http://{}", preview.address())),
     ]));
-    let (mut config, _) = weir_config::parse("demo.toml", CONFIG, &environment)
-        .map_err(|d| Failure::config(&d))?;
+    let (mut config, _) = weir_config::parse("demo.toml", CONFIG, &environment).map_err(|d| Failure::config(&d))?;
     config.data_dir = dir.path().join("data");
     let metrics = Metrics::new();
     let running = Running::start(config, None, embedded(), listener, metrics.clone()).await?;
@@ -107,12 +106,7 @@ fn say(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-fn picture(
-    metrics: &Metrics,
-    counters: &weir_receive::Counters,
-    arrivals: &Arrivals,
-    elapsed: Duration,
-) -> String {
+fn picture(metrics: &Metrics, counters: &weir_receive::Counters, arrivals: &Arrivals, elapsed: Duration) -> String {
     let mut numbers = Numbers::default();
     if let Ok(page) = metrics.encode() {
         read(page.as_bytes(), &mut numbers);

@@ -36,7 +36,9 @@ fn dispatch(args: Args) -> Result<(), Failure> {
     let command = match (args.command, args.config) {
         (Some(command), None) => command,
         (None, Some(config)) => Command::Run { config },
-        (Some(_), Some(_)) => return Err(Failure::new("error: --config belongs behind the command: weir run --config FILE")),
+        (Some(_), Some(_)) => {
+            return Err(Failure::new("error: --config belongs behind the command: weir run --config FILE"));
+        }
         (None, None) => return Err(Failure::new("error: no command; see weir --help")),
     };
     match command {

@@ -180,10 +180,9 @@ fn client(from: &config::HttpClient) -> weir_client::Settings {
             config::Auth::Basic { username, password } => {
                 weir_client::Auth::Basic { username: username.clone(), password: credential(password) }
             }
-            config::Auth::Authorization { scheme, credentials } => weir_client::Auth::Authorization {
-                scheme: scheme.clone(),
-                credentials: credential(credentials),
-            },
+            config::Auth::Authorization { scheme, credentials } => {
+                weir_client::Auth::Authorization { scheme: scheme.clone(), credentials: credential(credentials) }
+            }
         }),
         headers: from.headers.iter().map(|(name, value)| (name.clone(), secret(value))).collect(),
         tls: weir_client::TlsSettings {

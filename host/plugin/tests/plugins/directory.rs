@@ -111,7 +111,7 @@ fn a_broken_file_changes_nothing() {
     assert!(Arc::ptr_eq(&old, &d.plugins.current()));
     assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"a\",result=\"error\"}"), Some(1.0));
     fs::write(d.path("new.wasm"), "rubbish").unwrap();
-    assert!(d.problem("new").contains("not a webassembly file"));
+    assert!(d.problem("new").contains("not a WebAssembly file"));
     assert_eq!(d.plugins.status()[1].state, PluginState::Failed);
     fs::write(d.path("a.wasm"), support::wasm("bench_jobs")).unwrap();
     assert_eq!(d.next(), ["a"]);

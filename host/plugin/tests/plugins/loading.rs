@@ -15,8 +15,8 @@ fn wat(text: &str) -> String {
 
 #[test]
 fn not_a_component() {
-    assert_eq!(refused(b"PK\x03\x04 something".to_vec(), config("{}")), "plugin p: not a webassembly file");
-    assert_eq!(refused(vec![], config("{}")), "plugin p: not a webassembly file");
+    assert_eq!(refused(b"PK\x03\x04 something".to_vec(), config("{}")), "plugin p: not a WebAssembly file");
+    assert_eq!(refused(vec![], config("{}")), "plugin p: not a WebAssembly file");
     assert!(wat("(module)").contains("a core module, not a component: build it for wasm32-wasip2"));
     let mut cut = support::wasm("add_cluster");
     cut.truncate(cut.len() / 2);

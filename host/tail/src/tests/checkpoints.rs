@@ -152,3 +152,23 @@ async fn a_reload_touches_only_what_differs() {
     assert_numbered(&out.texts(2).await);
     tails.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_rotated_after_a_kill_before_anything_was_acknowledged_is_found() {
+    let (place, outlet) = (Place::new(), Collector::new());
+    let mut settings = place.settings(&["*.log"]);
+    settings.checkpoint_interval = Duration::from_secs(3600);
+    outlet.hold();
+    place.append("app.log", numbered(0, 5));
+    let tail = place.start(settings.clone(), &outlet);
+    outlet.lines(5).await;
+    drop(tail);
+    drop(outlet);
+    place.append("app.log", numbered(5, 5));
+    place.rename("app.log", "app.log.1");
+    place.append("app.log", numbered(10, 5));
+    let outlet = Collector::new();
+    let tail = place.start(settings, &outlet);
+    assert_numbered(&outlet.texts(15).await);
+    tail.stop(Duration::from_secs(5)).await;
+}

@@ -133,14 +133,25 @@ mod tests {
         let mut add = |name: &str, labels: &[(&str, &str)], value: f64| {
             numbers.add(name, |n| labels.iter().find(|(l, _)| *l == n).map(|(_, v)| (*v).to_string()), value);
         };
-        add("weir_records_total", &[("component", "scrape.node"), ("signal", "samples"), ("stage", "read")], 1_234_567.0);
+        add(
+            "weir_records_total",
+            &[("component", "scrape.node"), ("signal", "samples"), ("stage", "read")],
+            1_234_567.0,
+        );
         add("weir_records_total", &[("component", "scrape.node"), ("signal", "samples"), ("stage", "dropped")], 9.0);
         add("weir_records_total", &[("component", "file_logs.system"), ("signal", "lines"), ("stage", "read")], 42.0);
         add("weir_records_total", &[("component", "pipeline.logs"), ("signal", "lines"), ("stage", "read")], 42.0);
         add("weir_plugin_records_in_total", &[("plugin", "redact"), ("pipeline", "logs")], 42.0);
         add("weir_plugin_records_changed_total", &[("plugin", "redact"), ("pipeline", "logs")], 3.0);
-        numbers.arrived =
-            Arrived { requests: 3, bytes: 4096, samples: 1_234_000, series: 900, lines: 42, streams: 2, ..Arrived::default() };
+        numbers.arrived = Arrived {
+            requests: 3,
+            bytes: 4096,
+            samples: 1_234_000,
+            series: 900,
+            lines: 42,
+            streams: 2,
+            ..Arrived::default()
+        };
         numbers.arrived.last_line = "user=<email> logged in".into();
         let picture = numbers.render(Duration::from_secs(75));
         let want = "\
