@@ -36,6 +36,12 @@ pub(crate) struct Outputs {
     released: Vec<Slot>,
     /// Freed on this page; their slots are given out again from the next.
     dying: Vec<Slot>,
+    page: PageBuffers,
+}
+
+/// A page in the making. Lent for as long as a page passes ([`Outputs::lend`]): a target at rest holds none.
+#[derive(Debug, Default)]
+pub(crate) struct PageBuffers {
     births: Births,
     samples: Vec<Sample>,
 }
@@ -50,9 +56,13 @@ impl Outputs {
             free: vec![],
             released: vec![],
             dying: vec![],
-            births: Births::default(),
-            samples: vec![],
+            page: PageBuffers::default(),
         }
+    }
+
+    /// Takes the buffers for a page, or, called again behind it, gives them back.
+    pub(crate) fn lend(&mut self, buffers: &mut PageBuffers) {
+        std::mem::swap(&mut self.page, buffers);
     }
 
     pub(crate) fn hash(&self, labels: Labels<'_>) -> u64 {
@@ -83,7 +93,7 @@ impl Outputs {
             self.slots.len() as Slot - 1
         };
         self.by_hash.insert(hash, slot);
-        self.births.push(slot, labels);
+        self.page.births.push(slot, labels);
         Ok(slot)
     }
 
@@ -116,16 +126,16 @@ impl Outputs {
         {
             output.own_time = sample.own_time;
         }
-        self.samples.push(Sample { slot, ..*sample });
+        self.page.samples.push(Sample { slot, ..*sample });
     }
 
     /// Ends the outputs that nobody owns with a marker each, and hands the page to `sink`. Returns how many markers.
     pub(crate) fn finish_page(&mut self, time: i64, sink: &mut dyn PageSink) -> usize {
-        let written = self.samples.len();
+        let written = self.page.samples.len();
         self.end_released(time);
-        let page = Page { time, deaths: &self.dying, births: &self.births, samples: &self.samples };
+        let page = Page { time, deaths: &self.dying, births: &self.page.births, samples: &self.page.samples };
         sink.accept(&page);
-        let markers = self.samples.len() - written;
+        let markers = self.page.samples.len() - written;
         self.begin_page();
         markers
     }
@@ -152,7 +162,7 @@ impl Outputs {
             }
             self.by_hash.remove(&output.hash);
             if !output.own_time {
-                self.samples.push(Sample { slot, own_time: false, time, value: STALE_NAN });
+                self.page.samples.push(Sample { slot, own_time: false, time, value: STALE_NAN });
             }
             self.dying.push(slot);
         }
@@ -160,7 +170,7 @@ impl Outputs {
 
     fn begin_page(&mut self) {
         self.free.append(&mut self.dying);
-        self.births.clear();
-        self.samples.clear();
+        self.page.births.clear();
+        self.page.samples.clear();
     }
 }

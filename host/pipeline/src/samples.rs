@@ -39,16 +39,12 @@ const VERDICTS_PER_ROW: usize = 4;
 /// What one target keeps for the stages that look at samples.
 #[derive(Debug, Default)]
 pub(crate) struct SampleStages {
-    /// Lent to the caller, to fill.
-    pub(crate) rows: Vec<Row>,
     /// By slot: the hash of the labels before the first of these stages.
     hashes: Vec<u64>,
     /// Kept verdicts by stage number, then by hash of the labels; of this chain only.
     verdicts: HashMap<usize, HashMap<u64, Verdict, RandomState>>,
     hasher: RandomState,
     generation: u64,
-    edited: EditedSets,
-    batch: SamplesBatch,
 }
 
 impl SampleStages {
@@ -65,7 +61,7 @@ impl SampleStages {
     }
 
     /// Runs `rows` through the stages. Rows that end are no longer alive (and are counted); the result has the labels of
-    /// rows that changed. Give it back with [`recycle`](Self::recycle).
+    /// rows that changed, and belongs back into the workspace.
     pub(crate) fn run<'a>(
         &mut self,
         chain: &Chain,
@@ -73,7 +69,7 @@ impl SampleStages {
         input: impl Fn(Slot) -> Labels<'a> + Copy,
         work: &mut Workspace,
     ) -> EditedSets {
-        let mut edited = std::mem::take(&mut self.edited);
+        let mut edited = std::mem::take(&mut work.edited);
         edited.reset(rows.len());
         if self.generation != chain.generation {
             self.verdicts.clear();
@@ -85,14 +81,10 @@ impl SampleStages {
                 self.late_verdicts(stage, number, rows, &mut edited, input, work);
             }
             if let Some(wanted) = &wants.samples {
-                self.samples(stage, wanted, rows, &mut edited, input, work);
+                look_at_samples(stage, wanted, rows, &mut edited, input, work);
             }
         }
         edited
-    }
-
-    pub(crate) fn recycle(&mut self, edited: EditedSets) {
-        self.edited = edited;
     }
 
     fn late_verdicts<'a>(
@@ -175,51 +167,50 @@ impl SampleStages {
         stage.stats.ended(dropped, "verdict");
         stage.stats.ended(failed, failure);
     }
+}
 
-    fn samples<'a>(
-        &mut self,
-        stage: &Stage,
-        wanted: &SamplesWanted,
-        rows: &mut [Row],
-        edited: &mut EditedSets,
-        input: impl Fn(Slot) -> Labels<'a>,
-        work: &mut Workspace,
-    ) {
-        let mut batch = std::mem::take(&mut self.batch);
-        let alive: Vec<u32> = (0..rows.len() as u32).filter(|&i| rows[i as usize].alive).collect();
-        let mut rest = alive.as_slice();
-        while !rest.is_empty() {
-            let n = fill(&mut batch, &mut work.columns, wanted, rest, rows, |i, slot| {
-                edited.get(i).unwrap_or_else(|| input(slot))
-            });
-            let (now, later) = rest.split_at(n);
-            rest = later;
-            stage.stats.came_in(n as u64);
-            let answer = stage.guest.samples(&batch).and_then(|edit| {
-                apply(&edit, &batch, now, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
-                    stage.guest.reject(&e);
-                    CallError::Answer(e)
-                })
-            });
-            work.columns.symbols = std::mem::take(&mut batch.symbols);
-            work.columns.sets = std::mem::take(&mut batch.sets);
-            match (answer, stage.guest.on_error()) {
-                (Ok(dropped), _) => {
-                    stage.stats.ended(dropped, "filtered");
-                    stage.stats.went_on(n as u64 - dropped);
+fn look_at_samples<'a>(
+    stage: &Stage,
+    wanted: &SamplesWanted,
+    rows: &mut [Row],
+    edited: &mut EditedSets,
+    input: impl Fn(Slot) -> Labels<'a>,
+    work: &mut Workspace,
+) {
+    let mut batch = std::mem::take(&mut work.batch);
+    let alive: Vec<u32> = (0..rows.len() as u32).filter(|&i| rows[i as usize].alive).collect();
+    let mut rest = alive.as_slice();
+    while !rest.is_empty() {
+        let n = fill(&mut batch, &mut work.columns, wanted, rest, rows, |i, slot| {
+            edited.get(i).unwrap_or_else(|| input(slot))
+        });
+        let (now, later) = rest.split_at(n);
+        rest = later;
+        stage.stats.came_in(n as u64);
+        let answer = stage.guest.samples(&batch).and_then(|edit| {
+            apply(&edit, &batch, now, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
+                stage.guest.reject(&e);
+                CallError::Answer(e)
+            })
+        });
+        work.columns.symbols = std::mem::take(&mut batch.symbols);
+        work.columns.sets = std::mem::take(&mut batch.sets);
+        match (answer, stage.guest.on_error()) {
+            (Ok(dropped), _) => {
+                stage.stats.ended(dropped, "filtered");
+                stage.stats.went_on(n as u64 - dropped);
+            }
+            (Err(_), OnError::Pass) => stage.stats.went_on(n as u64),
+            (Err(error), policy) => {
+                for &i in now {
+                    rows[i as usize].alive = false;
                 }
-                (Err(_), OnError::Pass) => stage.stats.went_on(n as u64),
-                (Err(error), policy) => {
-                    for &i in now {
-                        rows[i as usize].alive = false;
-                    }
-                    let reason = if policy == OnError::Stop { "stopped" } else { error.reason() };
-                    stage.stats.ended(n as u64, reason);
-                }
+                let reason = if policy == OnError::Stop { "stopped" } else { error.reason() };
+                stage.stats.ended(n as u64, reason);
             }
         }
-        self.batch = batch;
     }
+    work.batch = batch;
 }
 
 /// Fills a batch with as many of the rows as one call takes and returns how many that is.

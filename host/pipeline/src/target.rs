@@ -113,6 +113,7 @@ impl TargetPipeline {
         let chain = self.chain.clone();
         let shared = self.outputs.clone();
         let outputs = &mut *lock(&shared);
+        outputs.lend(&mut work.page);
         if std::mem::take(&mut self.restart) {
             outputs.release_all();
             self.routes.clear();
@@ -128,6 +129,7 @@ impl TargetPipeline {
             self.write_directly(&chain, page, outputs);
         }
         let mut markers = outputs.finish_page(page.time, self.sink.as_mut());
+        outputs.lend(&mut work.page);
         if let Some((mut old, mut sink)) = self.former.take() {
             markers += old.end_all(page.time, sink.as_mut(), |hash| outputs.writes(hash));
         }
@@ -259,7 +261,7 @@ impl TargetPipeline {
         scratch: &mut Vec<u8>,
     ) {
         let mut tally = Tally::new(chain.stages.len());
-        let mut rows = std::mem::take(&mut self.samples.rows);
+        let mut rows = std::mem::take(&mut work.rows);
         rows.clear();
         for sample in page.samples {
             match self.route(sample.slot) {
@@ -300,8 +302,8 @@ impl TargetPipeline {
             outputs.write(output, &row.sample);
         }
         self.pipeline.account.dropped("duplicate", duplicates);
-        self.samples.recycle(written);
-        self.samples.rows = rows;
+        work.edited = written;
+        work.rows = rows;
     }
 }
 

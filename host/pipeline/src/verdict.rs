@@ -4,8 +4,10 @@ use weir_model::{LabelSet, LabelsBuilder};
 
 use crate::chain::Stage;
 use crate::columns::ColumnBuilder;
-use crate::edit::{SetKind, apply_label_edit};
-use crate::guest::{CallError, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SeriesBatch, Verdicts};
+use crate::edit::{EditedSets, SetKind, apply_label_edit};
+use crate::guest::{CallError, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch, Verdicts};
+use crate::outputs::PageBuffers;
+use crate::samples::Row;
 
 /// What became of a label set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +50,13 @@ impl Candidate {
     }
 }
 
-/// What a call needs besides the stages; reused.
+/// What a page or batch needs besides the stages; as many as are processed at a time, so that a target at rest holds none.
 #[derive(Default)]
 pub struct Workspace {
+    pub(crate) page: PageBuffers,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) batch: SamplesBatch,
+    pub(crate) edited: EditedSets,
     pub(crate) columns: ColumnBuilder,
     pub(crate) labels: LabelsBuilder,
 }
