@@ -157,7 +157,7 @@ async fn a_reload_touches_only_what_differs() {
 async fn a_file_rotated_after_a_kill_before_anything_was_acknowledged_is_found() {
     let (place, outlet) = (Place::new(), Collector::new());
     let mut settings = place.settings(&["*.log"]);
-    settings.checkpoint_interval = Duration::from_secs(3600);
+    settings.checkpoint_interval = Duration::from_hours(1);
     outlet.hold();
     place.append("app.log", numbered(0, 5));
     let tail = place.start(settings.clone(), &outlet);

@@ -21,12 +21,11 @@ impl Series for Rules {
 
     fn relabel(&self, batch: &SeriesBatch<'_>) -> Result<(), Error> {
         for row in batch.rows() {
-            match row.label("__name__") {
-                Some("container_memory_failures_total" | "container_tasks_state") => row.drop(),
-                _ => {
-                    row.set("cluster", "bench-eu-1");
-                    row.remove("id");
-                }
+            if let Some("container_memory_failures_total" | "container_tasks_state") = row.label("__name__") {
+                row.drop();
+            } else {
+                row.set("cluster", "bench-eu-1");
+                row.remove("id");
             }
         }
         Ok(())
