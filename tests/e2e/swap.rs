@@ -13,7 +13,8 @@ use weir_rig::{Weir, eventually, until};
 const SERIES: usize = 200;
 
 fn page(number: u64) -> String {
-    (0..SERIES).map(|i| format!("seq{{i=\"{i}\"}} {number}\n")).collect()
+    let line = |i| format!("seq{{i=\"{i}\"}} {number}\n");
+    (0..SERIES).map(line).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

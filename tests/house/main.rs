@@ -1,3 +1,5 @@
 //! The rules of the house, held by tests.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod dependencies;

@@ -1,8 +1,9 @@
 //! Log files with numbered lines.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// One file that is written to, rotated and truncated.
@@ -26,7 +27,7 @@ impl Writer {
     pub fn write(&mut self, count: u64) {
         let mut text = String::new();
         for _ in 0..count {
-            text.push_str(&format!("{}-{:06} the quick brown fox\n", self.name, self.next));
+            writeln!(text, "{}-{:06} the quick brown fox", self.name, self.next).unwrap();
             self.next += 1;
         }
         self.file.write_all(text.as_bytes()).unwrap();

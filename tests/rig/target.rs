@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 type Page = Box<dyn FnMut(u64) -> Response + Send>;
+type Shared = (Arc<Mutex<Page>>, Arc<Mutex<u64>>);
 
 /// A running target.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Drop for Target {
     }
 }
 
-async fn serve(State((page, served)): State<(Arc<Mutex<Page>>, Arc<Mutex<u64>>)>) -> Response {
+async fn serve(State((page, served)): State<Shared>) -> Response {
     let mut number = served.lock().unwrap();
     *number += 1;
     (page.lock().unwrap())(*number)

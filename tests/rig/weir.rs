@@ -18,7 +18,8 @@ pub struct Weir {
     dir: PathBuf,
     admin: String,
     starts: usize,
-    _own: Option<TempDir>,
+    /// The folder, where it is to go with this weir.
+    own: Option<TempDir>,
 }
 
 impl Weir {
@@ -26,7 +27,7 @@ impl Weir {
     pub async fn start(config: &str) -> Self {
         let own = TempDir::new().unwrap();
         let mut weir = Self::start_in(own.path(), config).await;
-        weir._own = Some(own);
+        weir.own = Some(own);
         weir
     }
 
@@ -35,7 +36,7 @@ impl Weir {
     pub async fn start_in(dir: &Path, config: &str) -> Self {
         Self::write_config(dir, config);
         let mut weir =
-            Self { program: spawn(dir, 0), dir: dir.to_owned(), admin: String::new(), starts: 0, _own: None };
+            Self { program: spawn(dir, 0), dir: dir.to_owned(), admin: String::new(), starts: 0, own: None };
         weir.wait_for_admin().await;
         weir
     }
@@ -44,7 +45,8 @@ impl Weir {
     pub fn write_config(dir: &Path, config: &str) {
         let data = dir.join("data");
         let head = format!(
-            "data_dir = {data:?}\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n",
+            "data_dir = '{}'\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n",
+            data.display(),
             // keys of the top level must stand before the first table
             config.lines().take_while(|l| !l.trim_start().starts_with('[')).collect::<Vec<_>>().join("\n"),
         );
