@@ -4,7 +4,9 @@
 
 mod backends;
 mod commands;
+mod examples;
 mod hostile;
 mod logs;
+mod pages;
 mod reference;
 mod swap;

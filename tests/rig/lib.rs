@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod build;
+pub mod example;
 pub mod http;
 pub mod lines;
 pub mod metrics;
@@ -14,6 +15,7 @@ pub mod node_exporter;
 pub mod process;
 pub mod prometheus;
 pub mod target;
+pub mod tls;
 pub mod victoria;
 pub mod wait;
 pub mod weir;

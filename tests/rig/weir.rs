@@ -17,6 +17,7 @@ pub struct Weir {
     program: Program,
     dir: PathBuf,
     admin: String,
+    environment: Vec<(String, String)>,
     starts: usize,
     /// The folder, where it is to go with this weir.
     own: Option<TempDir>,
@@ -32,21 +33,27 @@ impl Weir {
     }
 
     /// Starts weir with this configuration written to `dir`, and waits until its admin server answers. Put before it:
-    /// a `data_dir` in the folder, an admin address with port 0, logs as JSON.
+    /// a `data_dir` in the folder unless it has one, an admin address with port 0, logs as JSON.
     pub async fn start_in(dir: &Path, config: &str) -> Self {
+        Self::start_with(dir, config, &[]).await
+    }
+
+    /// The same with these variables in the environment.
+    pub async fn start_with(dir: &Path, config: &str, environment: &[(&str, &str)]) -> Self {
         Self::write_config(dir, config);
-        let mut weir =
-            Self { program: spawn(dir, 0), dir: dir.to_owned(), admin: String::new(), starts: 0, own: None };
+        let environment: Vec<_> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let program = spawn(dir, 0, &environment);
+        let mut weir = Self { program, dir: dir.to_owned(), admin: String::new(), environment, starts: 0, own: None };
         weir.wait_for_admin().await;
         weir
     }
 
     /// Writes the configuration that the next start or reload reads.
     pub fn write_config(dir: &Path, config: &str) {
-        let data = dir.join("data");
+        let has_one = config.lines().any(|l| l.trim_start().starts_with("data_dir"));
+        let data = if has_one { String::new() } else { format!("data_dir = '{}'", dir.join("data").display()) };
         let head = format!(
-            "data_dir = '{}'\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n",
-            data.display(),
+            "{data}\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n",
             // keys of the top level must stand before the first table
             config.lines().take_while(|l| !l.trim_start().starts_with('[')).collect::<Vec<_>>().join("\n"),
         );
@@ -67,7 +74,7 @@ impl Weir {
     /// Starts it again, after it has ended, in the same folder.
     pub async fn restart(&mut self) {
         self.starts += 1;
-        self.program = spawn(&self.dir, self.starts);
+        self.program = spawn(&self.dir, self.starts, &self.environment);
         self.wait_for_admin().await;
     }
 
@@ -104,8 +111,9 @@ impl Weir {
     }
 }
 
-fn spawn(dir: &Path, start: usize) -> Program {
+fn spawn(dir: &Path, start: usize, environment: &[(String, String)]) -> Program {
     let mut command = Command::new(build::weir());
     command.arg("run").arg("--config").arg(dir.join("weir.toml"));
+    command.envs(environment.iter().map(|(k, v)| (k, v)));
     Program::start("weir", &mut command, &dir.join(format!("weir-{start}.log")))
 }

@@ -1,0 +1,86 @@
+//! The plugins that stand on pages, built as the page says and run in weir.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use weir_receive::{Preview, Recorder};
+use weir_rig::example::{Example, code};
+use weir_rig::target::Target;
+use weir_rig::{Weir, build, eventually, until};
+
+/// Makes a package of what is on pages. Its dependencies have the versions of this repository's lock file.
+fn package(dir: &Path, manifest: &str, source: &str) {
+    let clone = build::root();
+    let sdk = clone.join("sdk/rust");
+    assert!(manifest.contains("\"../weir/sdk/rust\""), "{manifest}");
+    std::fs::create_dir_all(dir.join("src")).unwrap();
+    std::fs::write(dir.join("Cargo.toml"), manifest.replace("../weir/sdk/rust", sdk.to_str().unwrap())).unwrap();
+    std::fs::write(dir.join("src/lib.rs"), source).unwrap();
+    std::fs::copy(clone.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_plugin() {
+    let dir = TempDir::new().unwrap();
+    let example = Example::read("first-plugin");
+    let page = example.file("README.md");
+    let quiet = dir.path().join("quiet");
+    package(&quiet, &code(&page, "toml", "[package]"), &code(&page, "rust", "weir_sdk::export!"));
+    let told = build::own_tests(&quiet);
+    assert!(told.contains("good_health_checks_are_dropped_and_bad_ones_kept ... ok"), "{told}");
+    build::put(&build::own(&quiet, "quiet"), &dir.path().join("plugins"), "quiet");
+
+    let log = dir.path().join("access.log");
+    std::fs::write(&log, "GET /healthz 200 2ms\nGET /healthz 503 9ms\nGET /readyz 200 1ms\nGET /cart 200 7ms\n")
+        .unwrap();
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let example = example.with("/var/log/nginx/access.log", log.to_str().unwrap());
+    let url = format!("http://{}", preview.address());
+    let mut weir = Weir::start_with(dir.path(), example.text(), &[("LOKI_URL", &url)]).await;
+    let lines = || recorder.streams().iter().flat_map(|s| recorder.lines(s)).collect::<Vec<_>>();
+    eventually("the lines that matter", async || {
+        if lines() == ["GET /healthz 503 9ms", "GET /cart 200 7ms"] { Ok(()) } else { Err(lines()) }
+    })
+    .await;
+    let metrics = weir.metrics().await;
+    let counted: Vec<_> = metrics.0.iter().filter(|s| s.name.contains("quiet_health_checks_total")).collect();
+    assert_eq!(counted.iter().map(|s| s.value).sum::<f64>(), 2.0, "{counted:?}");
+    assert_eq!(weir.program().terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_plugin_in_five_minutes() {
+    let dir = TempDir::new().unwrap();
+    let page = build::root().join("README.md");
+    let manifest = code(&Example::read("first-plugin").file("README.md"), "toml", "[package]");
+    let tidy = dir.path().join("tidy");
+    package(&tidy, &manifest.replace("quiet", "tidy"), &code(&page, "rust", "weir_sdk::export!"));
+    build::put(&build::own(&tidy, "tidy"), &dir.path().join("plugins"), "tidy");
+
+    let target = Target::start(|n| format!("load {n}\ncontainer_tasks_state {n}\n")).await;
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let config = format!(
+        r#"
+        plugin_dir = "plugins"
+        {}
+        [[scrape_configs]]
+        job_name = "node"
+        scrape_interval = "1s"
+        static_configs = [{{ targets = ["{}"] }}]
+        [[remote_write]]
+        name = "preview"
+        url = "{}"
+        "#,
+        code(&page, "toml", "[plugins.tidy]"),
+        target.address,
+        preview.remote_write_url(),
+    );
+    let mut weir = Weir::start_in(dir.path(), &config).await;
+    let load = format!("load{{cluster=\"eu-1\", instance=\"{}\", job=\"node\"}}", target.address);
+    until("samples", async || recorder.samples(&load).len() > 2).await;
+    assert_eq!(weir.program().terminate().await, Some(0));
+    assert!(!recorder.series().iter().any(|s| s.contains("container_tasks_state")));
+}
