@@ -45,8 +45,8 @@ async fn first_plugin() {
     })
     .await;
     let metrics = weir.metrics().await;
-    let counted: Vec<_> = metrics.0.iter().filter(|s| s.name.contains("quiet_health_checks_total")).collect();
-    assert_eq!(counted.iter().map(|s| s.value).sum::<f64>(), 2.0, "{counted:?}");
+    let counted = metrics.sum("weir_plugin_custom_health_checks_total", &[("plugin", "quiet")]);
+    assert_eq!(counted, 2.0, "as the page says");
     assert_eq!(weir.program().terminate().await, Some(0));
 }
 
