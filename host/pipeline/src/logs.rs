@@ -458,14 +458,9 @@ fn rebuild(batch: &mut LogBatch, edits: &[(u32, LogsEdit)]) {
         }
         let replaced = changed.next_if(|&(r, _)| r as usize == row).map(|(_, line)| line);
         if dropped.next_if(|&r| r as usize == row).is_none() {
-            append(&mut new, &mut old, row..row + 1);
-            if let Some(line) = replaced {
-                let start = new.ends.iter().rev().nth(1).map_or(0, |end| *end as usize);
-                new.text.truncate(start);
-                new.text.push_str(line);
-                if let Some(end) = new.ends.last_mut() {
-                    *end = new.text.len() as u32;
-                }
+            match replaced {
+                Some(line) => append_replaced(&mut new, &mut old, row, line),
+                None => append(&mut new, &mut old, row..row + 1),
             }
         }
         untouched = row + 1;
@@ -486,6 +481,17 @@ fn append(to: &mut LogBatch, from: &mut LogBatch, rows: Range<usize>) {
     let start = to.text.len() as u32;
     to.text.push_str(from.text.get(first as usize..last as usize).unwrap_or_default());
     to.ends.extend(from.ends[rows.clone()].iter().map(|end| end - first + start));
+    append_columns(to, from, rows);
+}
+
+/// Moves a line whose text is now another.
+fn append_replaced(to: &mut LogBatch, from: &mut LogBatch, row: usize, line: &str) {
+    to.text.push_str(line);
+    to.ends.push(to.text.len() as u32);
+    append_columns(to, from, row..row + 1);
+}
+
+fn append_columns(to: &mut LogBatch, from: &mut LogBatch, rows: Range<usize>) {
     to.times.extend_from_slice(&from.times[rows.clone()]);
     if !from.stream_of_line.is_empty() {
         to.stream_of_line.extend_from_slice(&from.stream_of_line[rows.clone()]);
