@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(verdict(MS(50), MS(10), MS(2_000)), Verdict::Over);
         assert_eq!(verdict(MS(500), MS(10), MS(9_999)), Verdict::GoesOn(MS(1)));
         assert_eq!(verdict(MS(500), MS(10), MS(10_000)), Verdict::Over);
-        assert_eq!(verdict(Duration::MAX, MS(10), MS(10_000)), Verdict::GoesOn(Duration::MAX - MS(10_000)));
+        assert_eq!(
+            verdict(Duration::MAX, MS(10), MS(10_000)),
+            Verdict::GoesOn(Duration::MAX.saturating_sub(MS(10_000)))
+        );
     }
 
     #[test]
