@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use weir_model::{Births, LabelSet, LabelsBuilder, LogBatch, Slot};
+use weir_model::{Births, LabelSet, Labels, LabelsBuilder, LogBatch, Slot};
 use weir_pipeline::columns::ColumnBuilder;
 use weir_pipeline::edit::{SetKind, apply_label_edit};
 use weir_pipeline::guest::{Guest, LabelsWanted, SeriesBatch};
@@ -128,7 +128,8 @@ fn filter(time: Duration) {
     let (mut kept, mut builder) = (Vec::new(), ColumnBuilder::default());
     let native = |()| {
         kept.clear();
-        kept.extend(series.iter().filter(|(_, l)| l.get("env") != Some("debug")).map(|(slot, _)| slot));
+        let debug = |l: Labels<'_>| l.raw().find(|l| l.name() == b"env").is_some_and(|l| l.value() == b"debug");
+        kept.extend(series.iter().filter(|(_, l)| !debug(*l)).map(|(slot, _)| slot));
         black_box(&kept).len()
     };
     let mut kept = Vec::new();
@@ -177,7 +178,7 @@ fn relabel(time: Duration) {
         sets.clear();
         sets.extend(series.iter());
         let before = |row: u32| sets[row as usize].1;
-        let changed = |row: u32, after: weir_model::Labels<'_>| out.push(sets[row as usize].0, after);
+        let changed = |row: u32, after: Labels<'_>| out.push(sets[row as usize].0, after);
         apply_label_edit(&edit, &batch.symbols, SetKind::Series, before, |_| false, &mut labels, changed).unwrap();
         give_back(&mut builder, batch);
         fingerprint(&out)
