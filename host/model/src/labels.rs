@@ -7,7 +7,6 @@
 //! make such bytes from text, and [`LabelSet::from_canonical`] checks the rest.
 
 use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::fmt;
 
 /// The name of the label that holds a metric's name.
@@ -87,16 +86,16 @@ impl<'a> Labels<'a> {
         LabelIter(self.0)
     }
 
+    /// The labels in their encoded form, by ascending name: for whoever compares or copies and reads few of them.
+    pub fn raw(self) -> RawLabels<'a> {
+        RawLabels(self.0)
+    }
+
     /// The value of a label, or `None` where the set has no such label.
+    #[inline]
     pub fn get(self, name: &str) -> Option<&'a str> {
-        for (n, v) in self {
-            match n.cmp(name) {
-                Ordering::Less => {}
-                Ordering::Equal => return Some(v),
-                Ordering::Greater => return None,
-            }
-        }
-        None
+        let label = self.raw().find(|l| l.name() == name.as_bytes())?;
+        std::str::from_utf8(label.value()).ok()
     }
 
     /// How many labels there are.
@@ -138,6 +137,76 @@ impl<'a> Iterator for LabelIter<'a> {
         let (name, value, rest) = split_first(self.0)?;
         self.0 = rest;
         Some((name, value))
+    }
+}
+
+/// One label as its canonical bytes; see [`Labels::raw`].
+#[derive(Clone, Copy, Debug)]
+pub struct RawLabel<'a> {
+    bytes: &'a [u8],
+    name: Span,
+    value: u32,
+}
+
+impl<'a> RawLabel<'a> {
+    /// The whole label: two labels are equal exactly when these are.
+    #[inline]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The name, UTF-8.
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        self.name.of(self.bytes)
+    }
+
+    /// The value, UTF-8.
+    #[inline]
+    pub fn value(&self) -> &'a [u8] {
+        self.bytes.get(self.value as usize..).unwrap_or_default()
+    }
+}
+
+/// The labels of a set in their encoded form; see [`Labels::raw`]. Ends at the first malformed label, as all readers do;
+/// whether text is UTF-8 is not looked at.
+#[derive(Clone, Debug)]
+pub struct RawLabels<'a>(&'a [u8]);
+
+impl<'a> Iterator for RawLabels<'a> {
+    type Item = RawLabel<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<RawLabel<'a>> {
+        let (body, rest) = field(self.0, 0x0a)?;
+        let bytes = self.0.get(..self.0.len() - rest.len())?;
+        let (name, after) = field(body, 0x0a)?;
+        let (value, end) = field(after, 0x12)?;
+        if !end.is_empty() {
+            return None;
+        }
+        self.0 = rest;
+        let name_end = (bytes.len() - after.len()) as u32;
+        let name = Span { start: name_end - name.len() as u32, end: name_end };
+        Some(RawLabel { bytes, name, value: (bytes.len() - value.len()) as u32 })
+    }
+}
+
+/// Bytes from `start` up to `end` of some buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[inline]
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    fn moved(self, by: u32) -> Self {
+        Self { start: self.start + by, end: self.end + by }
     }
 }
 
@@ -183,44 +252,56 @@ impl Borrow<[u8]> for LabelSet {
 /// Setting a label to the empty string removes it, as everywhere in Prometheus.
 #[derive(Clone, Debug, Default)]
 pub struct LabelsBuilder {
-    text: String,
+    /// Labels in their canonical form; those that no pair points to any more are left behind.
+    encoded: Vec<u8>,
+    /// By ascending name, so that labels which nobody touched are neighbours in `encoded` too.
     pairs: Vec<Pair>,
     out: Vec<u8>,
 }
 
+/// A label in the builder's `encoded`: it begins at `start` and ends with its value.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
-    name: (u32, u32),
-    value: (u32, u32),
+    start: u32,
+    name: Span,
+    value: Span,
 }
 
 impl LabelsBuilder {
     /// Forgets all labels.
     pub fn clear(&mut self) {
-        self.text.clear();
+        self.encoded.clear();
         self.pairs.clear();
     }
 
     /// Begins with the labels of a set, in place of what there was.
     pub fn reset(&mut self, labels: Labels<'_>) {
         self.clear();
-        for (name, value) in labels {
-            self.push(name, value);
-        }
+        self.encoded.extend_from_slice(labels.as_bytes());
+        let mut start = 0;
+        self.pairs.extend(labels.raw().map(|label| {
+            let value = Span { start: label.value, end: label.bytes.len() as u32 };
+            let pair = Pair { start, name: label.name.moved(start), value: value.moved(start) };
+            start = pair.value.end;
+            pair
+        }));
     }
 
     /// Sets a label, replacing one of that name; the empty value removes it.
     pub fn set(&mut self, name: &str, value: &str) {
         match self.position(name) {
             Some(at) if value.is_empty() => {
-                self.pairs.swap_remove(at);
+                self.pairs.remove(at);
             }
             Some(at) => {
-                let value = self.keep(value);
-                self.pairs[at].value = value;
+                self.pairs[at] = self.encode(name, value);
             }
             None if value.is_empty() || name.is_empty() => {}
-            None => self.push(name, value),
+            None => {
+                let pair = self.encode(name, value);
+                let at = self.pairs.partition_point(|p| p.name.of(&self.encoded) < name.as_bytes());
+                self.pairs.insert(at, pair);
+            }
         }
     }
 
@@ -238,18 +319,18 @@ impl LabelsBuilder {
 
     /// Keeps the labels for which the predicate on (name, value) holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
-        let text = &self.text;
-        self.pairs.retain(|p| keep(at(text, p.name), at(text, p.value)));
+        let encoded = &self.encoded;
+        self.pairs.retain(|p| keep(text(encoded, p.name), text(encoded, p.value)));
     }
 
     /// The value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.position(name).map(|i| at(&self.text, self.pairs[i].value))
+        self.position(name).map(|i| text(&self.encoded, self.pairs[i].value))
     }
 
-    /// The labels in no particular order.
+    /// The labels by ascending name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|p| (at(&self.text, p.name), at(&self.text, p.value)))
+        self.pairs.iter().map(|p| (text(&self.encoded, p.name), text(&self.encoded, p.value)))
     }
 
     /// Whether there is no label.
@@ -259,46 +340,47 @@ impl LabelsBuilder {
 
     /// The set in its canonical form; the builder keeps its labels and can be changed further.
     pub fn finish(&mut self) -> Labels<'_> {
-        let text = &self.text;
-        self.pairs.sort_unstable_by(|a, b| at(text, a.name).cmp(at(text, b.name)));
         self.out.clear();
+        let mut run = Span::default();
         for pair in &self.pairs {
-            encode_label(&mut self.out, at(text, pair.name), at(text, pair.value));
+            if pair.start != run.end {
+                self.out.extend_from_slice(run.of(&self.encoded));
+                run.start = pair.start;
+            }
+            run.end = pair.value.end;
         }
+        self.out.extend_from_slice(run.of(&self.encoded));
         Labels(&self.out)
     }
 
-    fn push(&mut self, name: &str, value: &str) {
-        let (name, value) = (self.keep(name), self.keep(value));
-        self.pairs.push(Pair { name, value });
-    }
-
-    fn keep(&mut self, s: &str) -> (u32, u32) {
-        let start = self.text.len() as u32;
-        self.text.push_str(s);
-        (start, self.text.len() as u32)
+    /// Appends a label in its canonical form.
+    fn encode(&mut self, name: &str, value: &str) -> Pair {
+        let start = self.encoded.len() as u32;
+        let out = &mut self.encoded;
+        let body = 2 + varint_len(name.len()) + name.len() + varint_len(value.len()) + value.len();
+        out.push(0x0a);
+        put_varint(out, body);
+        let name = put_field(out, 0x0a, name);
+        let value = put_field(out, 0x12, value);
+        Pair { start, name, value }
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.pairs.iter().position(|p| at(&self.text, p.name) == name)
+        self.pairs.iter().position(|p| p.name.of(&self.encoded) == name.as_bytes())
     }
 }
 
-fn at(text: &str, (start, end): (u32, u32)) -> &str {
-    &text[start as usize..end as usize]
+/// What was put in as text, or came in a set, whose text is UTF-8.
+fn text(encoded: &[u8], span: Span) -> &str {
+    std::str::from_utf8(span.of(encoded)).unwrap_or_default()
 }
 
-/// Appends one label in its canonical form. The caller answers for order and uniqueness.
-fn encode_label(out: &mut Vec<u8>, name: &str, value: &str) {
-    let body = 2 + varint_len(name.len()) + name.len() + varint_len(value.len()) + value.len();
-    out.push(0x0a);
-    put_varint(out, body);
-    out.push(0x0a);
-    put_varint(out, name.len());
-    out.extend_from_slice(name.as_bytes());
-    out.push(0x12);
-    put_varint(out, value.len());
-    out.extend_from_slice(value.as_bytes());
+fn put_field(out: &mut Vec<u8>, tag: u8, text: &str) -> Span {
+    out.push(tag);
+    put_varint(out, text.len());
+    let start = out.len() as u32;
+    out.extend_from_slice(text.as_bytes());
+    Span { start, end: out.len() as u32 }
 }
 
 /// The first label of canonical bytes and what follows it; `None` at the end and for malformed bytes.
@@ -312,6 +394,7 @@ fn split_first(bytes: &[u8]) -> Option<(&str, &str, &[u8])> {
     Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?, rest))
 }
 
+#[inline]
 fn field(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     if first != tag {
@@ -321,7 +404,14 @@ fn field(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(len)
 }
 
+#[inline]
 fn take_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    // Nearly all lengths are below 128.
+    if let Some((&first, rest)) = bytes.split_first()
+        && first < 0x80
+    {
+        return Some((usize::from(first), rest));
+    }
     let mut value = 0usize;
     for (i, &b) in bytes.iter().enumerate().take(5) {
         value |= usize::from(b & 0x7f) << (7 * i);
@@ -406,12 +496,44 @@ mod tests {
             let got: Vec<_> = set.as_labels().iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
             prop_assert_eq!(got, map.into_iter().collect::<Vec<_>>());
             prop_assert!(LabelSet::from_canonical(set.as_labels().as_bytes()).is_ok());
+            for name in ["a", "b", "cd", "nothing"] {
+                prop_assert_eq!(set.as_labels().get(name), set.as_labels().iter().find(|l| l.0 == name).map(|l| l.1));
+            }
+        }
+
+        #[test]
+        fn a_set_is_changed_like_a_sorted_map(
+            first in prop::collection::btree_map("[a-e]{1,2}", ".{1,150}", 0..8),
+            ops in prop::collection::vec(("[a-e]{1,2}", ".{0,150}"), 0..8),
+        ) {
+            let set: LabelSet = first.iter().map(|(n, v)| (n.clone(), v.clone())).collect::<Vec<_>>().iter().collect();
+            let (mut builder, mut map) = (LabelsBuilder::default(), first);
+            builder.reset(set.as_labels());
+            prop_assert_eq!(builder.finish(), set.as_labels());
+            for (n, v) in &ops {
+                builder.set(n, v);
+                if v.is_empty() { map.remove(n); } else { map.insert(n.clone(), v.clone()); }
+                prop_assert_eq!(builder.get(n), map.get(n).map(String::as_str));
+            }
+            let pairs: Vec<_> = map.into_iter().collect();
+            let changed = builder.finish().to_owned();
+            prop_assert_eq!(&changed, &pairs.iter().collect::<LabelSet>());
+            prop_assert!(LabelSet::from_canonical(changed.as_labels().as_bytes()).is_ok());
+            let raw: Vec<_> = changed.as_labels().raw().map(|l| (l.name(), l.value())).collect();
+            prop_assert_eq!(raw, pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect::<Vec<_>>());
+            let joined: Vec<u8> = changed.as_labels().raw().flat_map(|l| l.as_bytes().to_vec()).collect();
+            prop_assert_eq!(joined, changed.as_labels().as_bytes());
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = LabelSet::from_canonical(&bytes);
             let _ = Labels::from_trusted(&bytes).iter().count();
+            let mut builder = LabelsBuilder::default();
+            builder.reset(Labels::from_trusted(&bytes));
+            builder.set("a", "b");
+            let _ = builder.iter().count();
+            let _ = builder.finish().raw().count();
         }
     }
 }

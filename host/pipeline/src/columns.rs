@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rapidhash::fast::RandomState;
 use weir_model::Labels;
+use weir_model::labels::RawLabel;
 
 use crate::guest::{LabelSets, LabelsWanted, Symbols};
 
@@ -17,10 +18,17 @@ pub struct ColumnBuilder {
     pub sets: LabelSets,
     table: HashTable<u32>,
     hasher: RandomState,
-    /// The pairs of the row before, by position: most labels of neighbouring rows are the same, and comparing with the
-    /// text of one known symbol is cheaper than hashing.
-    before: Vec<[u32; 2]>,
-    current: Vec<[u32; 2]>,
+    /// By position among the wanted labels: the label that stood there last. Most labels of neighbouring rows are the
+    /// same, and one comparison of bytes is cheaper than two look-ups.
+    before: Vec<Known>,
+}
+
+/// A label with its symbols.
+#[derive(Default)]
+struct Known {
+    /// In its canonical form; empty where there is none.
+    label: Vec<u8>,
+    pair: [u32; 2],
 }
 
 impl ColumnBuilder {
@@ -29,53 +37,66 @@ impl ColumnBuilder {
         self.symbols.clear();
         self.sets.clear();
         self.table.clear();
-        self.before.clear();
+        self.before.iter_mut().for_each(|k| k.label.clear());
     }
 
     /// Adds a set with those of its labels that are wanted. Where nothing is wanted there are no sets (the contract).
+    #[inline]
     pub fn add(&mut self, labels: Labels<'_>, wanted: &LabelsWanted) {
-        self.current.clear();
         match wanted {
             LabelsWanted::Nothing => return,
             LabelsWanted::Everything => {
-                for (name, value) in labels {
-                    self.pair(name, value);
+                for (position, label) in labels.raw().enumerate() {
+                    self.label(position, &label);
                 }
             }
             LabelsWanted::Named(names) => {
-                for (name, value) in labels {
-                    if names.iter().any(|n| n == name) {
-                        self.pair(name, value);
-                    }
+                let wanted = labels.raw().filter(|l| names.iter().any(|n| n.as_bytes() == l.name()));
+                for (position, label) in wanted.take(names.len()).enumerate() {
+                    self.label(position, &label);
                 }
             }
         }
-        self.sets.pairs.extend_from_slice(&self.current);
         self.sets.ends.push(self.sets.pairs.len() as u32);
-        std::mem::swap(&mut self.before, &mut self.current);
     }
 
-    fn pair(&mut self, name: &str, value: &str) {
-        let guess = self.before.get(self.current.len()).copied();
-        let name = match guess {
-            Some([n, _]) if self.symbols.get(n as usize) == Some(name) => n,
-            _ => self.intern(name),
+    #[inline]
+    fn label(&mut self, position: usize, label: &RawLabel<'_>) {
+        let pair = match self.before.get(position) {
+            Some(known) if known.label == label.as_bytes() => known.pair,
+            _ => self.look_up(position, label),
         };
-        let value = match guess {
-            Some([_, v]) if self.symbols.get(v as usize) == Some(value) => v,
-            _ => self.intern(value),
-        };
-        self.current.push([name, value]);
+        self.sets.pairs.push(pair);
     }
 
-    fn intern(&mut self, s: &str) -> u32 {
+    fn look_up(&mut self, position: usize, label: &RawLabel<'_>) -> [u32; 2] {
+        let name = match self.before.get(position) {
+            Some(Known { label: l, pair: [n, _] }) if !l.is_empty() && self.symbols.bytes(*n) == Some(label.name()) => {
+                *n
+            }
+            _ => self.intern(label.name()),
+        };
+        let pair = [name, self.intern(label.value())];
+        if self.before.len() <= position {
+            self.before.resize_with(position + 1, Known::default);
+        }
+        if let Some(known) = self.before.get_mut(position) {
+            known.label.clear();
+            known.label.extend_from_slice(label.as_bytes());
+            known.pair = pair;
+        }
+        pair
+    }
+
+    fn intern(&mut self, s: &[u8]) -> u32 {
         let Self { symbols, table, hasher, .. } = self;
         let hash = hasher.hash_one(s);
-        if let Some(&known) = table.find(hash, |&i| symbols.get(i as usize) == Some(s)) {
+        if let Some(&known) = table.find(hash, |&i| symbols.bytes(i) == Some(s)) {
             return known;
         }
-        let index = symbols.push(s);
-        table.insert_unique(hash, index, |&i| hasher.hash_one(symbols.get(i as usize).unwrap_or_default()));
+        // Text of labels is UTF-8; where memory is damaged, it is empty.
+        let index = symbols.push(std::str::from_utf8(s).unwrap_or_default());
+        table.insert_unique(hash, index, |&i| hasher.hash_one(symbols.bytes(i).unwrap_or_default()));
         index
     }
 }

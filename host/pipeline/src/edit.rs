@@ -86,13 +86,21 @@ pub(crate) fn outcome<'b>(
         symbols.get(i).or_else(|| edit.added.get(i.checked_sub(symbols.len())?)).unwrap_or_default()
     };
     builder.reset(before);
+    let mut named = false;
     for op in ops.removed {
-        builder.remove(text(op[1]));
+        let name = text(op[1]);
+        named |= name == METRIC_NAME;
+        builder.remove(name);
     }
     for op in ops.assigned {
-        builder.set(text(op[1]), text(op[2]));
+        let name = text(op[1]);
+        named |= name == METRIC_NAME;
+        builder.set(name, text(op[2]));
     }
-    check(builder, kind).map_err(|e| format!("row {}: {e}", ops.row))?;
+    // What an edit does not name is not its fault.
+    if named || kind != SetKind::Series {
+        check(builder, kind).map_err(|e| format!("row {}: {e}", ops.row))?;
+    }
     Ok(builder.finish())
 }
 

@@ -31,6 +31,12 @@ impl Symbols {
         self.text.get(self.range(i)?)
     }
 
+    /// The bytes of string `i`: for comparing, which needs no look at where characters begin.
+    #[inline]
+    pub(crate) fn bytes(&self, i: u32) -> Option<&[u8]> {
+        self.text.as_bytes().get(self.range(i as usize)?)
+    }
+
     /// Appends a string and returns its index.
     pub fn push(&mut self, s: &str) -> u32 {
         self.text.push_str(s);

@@ -1,6 +1,7 @@
 //! Pipelines of log lines.
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -445,20 +446,59 @@ fn rebuild(batch: &mut LogBatch, edits: &[(u32, LogsEdit)]) {
         .iter()
         .flat_map(|(s, e)| e.changed.iter().enumerate().map(move |(i, r)| (s + r, e.lines.get(i).unwrap_or_default())))
         .peekable();
-    for row in 0..old.len() {
+    // Lines between two that change go over in one piece.
+    let mut untouched = 0;
+    loop {
+        let next_dropped = dropped.peek().map_or(old.len(), |&row| row as usize);
+        let next_changed = changed.peek().map_or(old.len(), |&(row, _)| row as usize);
+        let row = next_dropped.min(next_changed).min(old.len());
+        append(&mut new, &mut old, untouched..row);
+        if row == old.len() {
+            break;
+        }
         let replaced = changed.next_if(|&(r, _)| r as usize == row).map(|(_, line)| line);
-        if dropped.next_if(|&r| r as usize == row).is_some() {
-            continue;
+        if dropped.next_if(|&r| r as usize == row).is_none() {
+            match replaced {
+                Some(line) => append_replaced(&mut new, &mut old, row, line),
+                None => append(&mut new, &mut old, row..row + 1),
+            }
         }
-        new.push(old.times[row], replaced.unwrap_or_else(|| old.line(row)));
-        if let Some(&stream) = old.stream_of_line.get(row) {
-            new.stream_of_line.push(stream);
-        }
-        if let Some(metadata) = old.metadata.get_mut(row) {
-            new.metadata.push(std::mem::take(metadata));
-        }
+        untouched = row + 1;
     }
     *batch = new;
+}
+
+/// Moves lines to the end of another batch.
+fn append(to: &mut LogBatch, from: &mut LogBatch, rows: Range<usize>) {
+    let Some((first, last)) = rows
+        .start
+        .checked_sub(1)
+        .map_or(Some(0), |row| from.ends.get(row).copied())
+        .zip(rows.end.checked_sub(1).and_then(|row| from.ends.get(row).copied()))
+    else {
+        return;
+    };
+    let start = to.text.len() as u32;
+    to.text.push_str(from.text.get(first as usize..last as usize).unwrap_or_default());
+    to.ends.extend(from.ends[rows.clone()].iter().map(|end| end - first + start));
+    append_columns(to, from, rows);
+}
+
+/// Moves a line whose text is now another.
+fn append_replaced(to: &mut LogBatch, from: &mut LogBatch, row: usize, line: &str) {
+    to.text.push_str(line);
+    to.ends.push(to.text.len() as u32);
+    append_columns(to, from, row..row + 1);
+}
+
+fn append_columns(to: &mut LogBatch, from: &mut LogBatch, rows: Range<usize>) {
+    to.times.extend_from_slice(&from.times[rows.clone()]);
+    if !from.stream_of_line.is_empty() {
+        to.stream_of_line.extend_from_slice(&from.stream_of_line[rows.clone()]);
+    }
+    if !from.metadata.is_empty() {
+        to.metadata.extend(from.metadata[rows].iter_mut().map(std::mem::take));
+    }
 }
 
 /// A copy without the acknowledgement.

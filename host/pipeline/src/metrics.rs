@@ -33,6 +33,8 @@ pub struct MetricsPipeline {
     /// Pages processed at a time: as many as there are processors, so that each plugin has at most that many instances
     /// at work and a page never waits for one.
     permits: Arc<Semaphore>,
+    /// Looked up once: the system answers from files, which costs more than a page.
+    processors: usize,
     workspaces: Mutex<Vec<(Workspace, Vec<u8>)>>,
     stats: PipelineStats,
     pub(crate) account: Account,
@@ -45,11 +47,13 @@ impl MetricsPipeline {
     /// A pipeline that runs `guests` in order.
     pub fn new(name: &str, guests: &[Arc<dyn Guest>], sinks: Arc<dyn SampleSinks>, stats: &PipelineStats) -> Arc<Self> {
         let account = stats.account(name, Signal::Samples);
+        let processors = processors();
         Arc::new(Self {
             chain: ChainSlot::new(stages(name, guests, stats)),
             name: name.to_owned(),
             sinks,
-            permits: Arc::new(Semaphore::new(processors())),
+            permits: Arc::new(Semaphore::new(processors)),
+            processors,
             workspaces: Mutex::default(),
             stats: stats.clone(),
             account,
@@ -205,7 +209,7 @@ impl TargetRoute {
             let (mut work, mut scratch) = lock(&owner.workspaces).pop().unwrap_or_default();
             run_here(pipeline.is_slow(), || pipeline.accept(page, &mut work, &mut scratch));
             let mut kept = lock(&owner.workspaces);
-            if kept.len() < processors() {
+            if kept.len() < owner.processors {
                 kept.push((work, scratch));
             }
         }

@@ -76,7 +76,8 @@ impl Drop for Runtime {
 
 /// How many ticks a time limit is: the running tick may be nearly over, so one more.
 pub(crate) fn ticks(limit: Duration) -> u64 {
-    limit.as_micros().div_ceil(TICK.as_micros()) as u64 + 1
+    // Absurd limits must not wrap around.
+    u64::try_from(limit.as_micros().div_ceil(TICK.as_micros())).map_or(u64::MAX >> 1, |t| t.min(u64::MAX >> 1)) + 1
 }
 
 fn config(max_instances: u32) -> Config {

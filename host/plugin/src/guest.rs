@@ -93,7 +93,7 @@ impl WasmGuest {
         self.breaker.is_open()
     }
 
-    /// How long calls take lately.
+    /// How much processor time calls take lately.
     pub(crate) fn average_call(&self) -> Option<Duration> {
         self.time.average()
     }
@@ -111,9 +111,8 @@ impl WasmGuest {
         let outcome = self.ready_instance().and_then(|mut instance| {
             let begin = Instant::now();
             let outcome = call(&mut instance, self.settings.timeout);
-            let took = begin.elapsed();
-            self.time.add(took);
-            interface.seconds.observe(took.as_secs_f64());
+            interface.seconds.observe(begin.elapsed().as_secs_f64());
+            self.time.add(instance.computed());
             self.settle(instance, outcome.as_ref().err());
             outcome
         });
@@ -150,8 +149,9 @@ impl WasmGuest {
 
     fn instantiate(&self) -> Result<Instance, CallError> {
         let limits = Limits::new(self.settings.memory_limit, self.metrics.instance());
-        let state = State::new(limits, self.services.clone());
-        self.program.instantiate(state, self.settings.max_returned_bytes, self.settings.configure_timeout)
+        let time = self.settings.configure_timeout;
+        let state = State::new(limits, time, self.services.clone());
+        self.program.instantiate(state, self.settings.max_returned_bytes, time)
     }
 
     /// What becomes of an instance after a call.

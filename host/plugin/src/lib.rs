@@ -33,6 +33,7 @@ mod plugins;
 mod settings;
 mod state;
 mod store;
+mod time_limit;
 mod wasi;
 
 pub use error::{LoadError, LoadReason};

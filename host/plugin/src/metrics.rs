@@ -196,7 +196,7 @@ impl Drop for MemoryGauge {
     }
 }
 
-/// Nanoseconds of the calls lately: an exponential moving average, of which the last eight calls are two thirds.
+/// Nanoseconds of processor time of the calls lately: an exponential moving average, of which the last eight calls are two thirds.
 #[derive(Debug, Default)]
 pub(crate) struct CallTime(AtomicU64);
 

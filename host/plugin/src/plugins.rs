@@ -54,7 +54,7 @@ pub struct PluginStatus {
     pub wants: Wants,
     /// How it does.
     pub state: PluginState,
-    /// How long calls take lately; `None` before the first.
+    /// How much processor time calls take lately; `None` before the first.
     pub average_call: Option<Duration>,
     /// Why its file's newest version does not run, where it does not.
     pub problem: Option<String>,

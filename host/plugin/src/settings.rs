@@ -68,10 +68,11 @@ pub struct PluginSettings {
     pub config_json: String,
     /// The most bytes of linear memory of one instance, all its memories together.
     pub memory_limit: usize,
-    /// How long one call may take. A batch is at most 4,096 rows or about 1 MiB, which a compiled guest handles in 1 ms and
-    /// Python in 4: 50 ms is a guest that is lost, and no p99 anybody would want.
+    /// How much processor time one call may take; by the wall clock 20 times that, at least 2 s, for a machine that is
+    /// overloaded. A batch is at most 4,096 rows or about 1 MiB, which a compiled guest handles in 1 ms and Python in 4:
+    /// 50 ms is a guest that is lost, and no p99 anybody would want.
     pub timeout: Duration,
-    /// How long instantiation and `configure` together may take: interpreters parse their program in it, plugins
+    /// The same for instantiation and `configure` together: interpreters parse their program in it, plugins
     /// their tables. It happens beside the data path at load, and once for each further instance.
     pub configure_timeout: Duration,
     /// The most bytes that one answer, or one argument of a host function, may have: what a full batch

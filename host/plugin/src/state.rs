@@ -1,16 +1,20 @@
 //! What belongs to one instance on the host's side: what its imports work on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::custom::CustomMetrics;
 use crate::guest_log::{GuestLog, Level, MAX_MESSAGE};
 use crate::limits::Limits;
+use crate::time_limit::TimeLimit;
 
 /// The data of an instance's store.
 #[derive(Debug)]
 pub(crate) struct State {
     /// What it may use.
     pub(crate) limits: Limits,
+    /// How long the call that is under way may take.
+    pub(crate) time: TimeLimit,
     /// What it reaches beyond itself.
     pub(crate) services: Arc<Services>,
     output: LineBuffer,
@@ -30,8 +34,9 @@ pub(crate) struct Services {
 }
 
 impl State {
-    pub(crate) fn new(limits: Limits, services: Arc<Services>) -> Self {
-        Self { limits, services, output: LineBuffer::default() }
+    /// The state of an instance whose start functions and `configure` may take `time` together, from now.
+    pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>) -> Self {
+        Self { limits, time: TimeLimit::begin(time), services, output: LineBuffer::default() }
     }
 
     /// What the guest logs by itself.

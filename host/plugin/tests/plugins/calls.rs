@@ -154,7 +154,7 @@ fn bench_jobs_do_what_the_bench_thinks() {
     assert_eq!(filter.relabel(&batch).unwrap().dropped, [1]);
     let relabel = load("bench_jobs", config(r#"{"mode": "relabel"}"#)).guest();
     let edit = relabel.relabel(&SeriesBatch { symbols: symbols(&["pod", "a", "b"]), ..batch }).unwrap().labels.unwrap();
-    assert_eq!(edit.assigned, [[0, 3, 4], [1, 3, 4]]);
+    assert_eq!(edit.assigned, [[0, 3, 4], [0, 5, 2], [1, 3, 4], [1, 5, 1]]);
     assert_eq!(edit.removed, [[0, 0], [1, 0]]);
     let logs = LogsBatch {
         rows: 3,

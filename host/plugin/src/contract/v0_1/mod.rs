@@ -9,7 +9,7 @@ mod host;
 use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 use weir_pipeline::guest::{
     CallError, LogsBatch, LogsEdit, SamplesBatch, SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
 };
@@ -17,6 +17,7 @@ use weir_pipeline::guest::{
 use crate::engine::ticks;
 use crate::error::LoadReason;
 use crate::state::State;
+use crate::time_limit::{TimeLimit, Verdict};
 use crate::wasi;
 use bindings::exports::weir::plugin::{lifecycle, logs, samples, series};
 use bindings::weir::plugin::{host as host_imports, types};
@@ -51,7 +52,7 @@ impl Program {
         })
     }
 
-    /// One instance, not configured. `time` is for this and [`Instance::configure`] together. What the guest does in its
+    /// One instance, not configured. `time` is for this and [`Instance::configure`] together, and what `state` began with. What the guest does in its
     /// start functions can fail like a call.
     pub(crate) fn instantiate(
         &self,
@@ -62,6 +63,12 @@ impl Program {
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|s| &mut s.limits);
         store.set_epoch_deadline(ticks(time));
+        store.epoch_deadline_callback(|store| {
+            Ok(match store.data().time.verdict() {
+                Verdict::Over => UpdateDeadline::Interrupt,
+                Verdict::GoesOn(left) => UpdateDeadline::Continue(ticks(left)),
+            })
+        });
         store.set_hostcall_fuel(max_returned_bytes);
         let instance = match self.pre.instantiate(&mut store) {
             Ok(instance) => instance,
@@ -166,10 +173,16 @@ impl Instance {
         self.store.data().limits.is_near_limit()
     }
 
+    /// How much processor time the last call used.
+    pub(crate) fn computed(&self) -> Duration {
+        self.store.data().time.computed()
+    }
+
     fn begin(&mut self, time: Duration) {
         let state = self.store.data_mut();
         state.limits.take_refusal();
         state.take_last_words();
+        state.time = TimeLimit::begin(time);
         self.store.set_epoch_deadline(ticks(time));
     }
 }

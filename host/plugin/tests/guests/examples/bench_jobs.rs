@@ -1,5 +1,5 @@
 //! The jobs of `benches/contract.rs`. Series: by `mode`, `filter` drops `env="debug"` and reads nothing else; `relabel` sets
-//! `cluster` and removes `pod`. Logs: lines with `DEBUG` are dropped, mail addresses are blotted out.
+//! `cluster` and renames `pod`. Logs: lines with `DEBUG` are dropped, mail addresses are blotted out.
 
 wit_bindgen::generate!({ path: "../../../../wit/v0.1.0", world: "plugin", generate_all });
 
@@ -40,15 +40,21 @@ fn filter(symbols: &Symbols, sets: &LabelSets) -> Vec<u8> {
     dropped
 }
 
-fn relabel(rows: u32, symbols: &Symbols) -> LabelEdit {
+fn relabel(symbols: &Symbols, sets: &LabelSets) -> LabelEdit {
     let first = (symbols.ends.len() / 4) as u32;
     let pod = symbol(symbols, "pod");
-    let (text, ends) = table(&["cluster", "eu-1"]);
-    let mut assigned = Vec::with_capacity(rows as usize * 12);
-    let mut removed = Vec::with_capacity(rows as usize * 8);
-    for row in 0..rows {
+    let (text, ends) = table(&["cluster", "eu-1", "pod_name"]);
+    let rows = sets.ends.len() / 4;
+    let (mut assigned, mut removed) = (Vec::with_capacity(rows * 24), Vec::with_capacity(rows * 8));
+    let pairs = sets.pairs.as_chunks::<8>().0;
+    let mut start = 0;
+    for (row, end) in (0_u32..).zip(u32s(&sets.ends)) {
         assigned.extend(column3(row, first, first + 1));
-        if pod != u32::MAX {
+        let set = &pairs[start..end as usize];
+        start = end as usize;
+        let of_pod = set.iter().map(|p| u64::from_le_bytes(*p)).find(|p| *p as u32 == pod);
+        if let Some(pair) = of_pod {
+            assigned.extend(column3(row, first + 2, (pair >> 32) as u32));
             removed.extend((u64::from(pod) << 32 | u64::from(row)).to_le_bytes());
         }
     }
@@ -68,11 +74,11 @@ impl series::Guest for Plugin {
         if FILTER.load(Relaxed) { LabelsWanted::Named(vec!["env".to_owned()]) } else { LabelsWanted::Everything }
     }
 
-    fn relabel(rows: u32, symbols: Symbols, sets: LabelSets) -> Result<series::Verdicts, String> {
+    fn relabel(_: u32, symbols: Symbols, sets: LabelSets) -> Result<series::Verdicts, String> {
         Ok(if FILTER.load(Relaxed) {
             series::Verdicts { dropped: filter(&symbols, &sets), labels: None }
         } else {
-            series::Verdicts { dropped: vec![], labels: Some(relabel(rows, &symbols)) }
+            series::Verdicts { dropped: vec![], labels: Some(relabel(&symbols, &sets)) }
         })
     }
 }

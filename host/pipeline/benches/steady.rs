@@ -1,0 +1,111 @@
+//! The whole pipeline stage in steady state: every verdict is kept, so a page is look-ups. The goal is 25 ns a sample.
+//!
+//! `cargo bench -p weir-pipeline --bench steady`; the time shown is a page's, the throughput is in samples.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use weir_model::{Births, LabelSet, Page, PageSink, Sample, Slot};
+use weir_pipeline::guest::{
+    CallError, Guest, LabelEdit, LabelsWanted, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SeriesBatch,
+    Symbols, Verdicts, Wants,
+};
+use weir_pipeline::{MetricsPipeline, PipelineStats, SampleSinks, TargetRoute};
+use weir_telemetry::{Ledger, Metrics};
+
+/// Samples of one page: a large exporter's.
+const SAMPLES: u32 = 2_000;
+
+fn main() {
+    divan::main();
+}
+
+/// Drops each tenth series and gives the others a label.
+struct Plugin(Wants);
+
+impl Guest for Plugin {
+    fn name(&self) -> &'static str {
+        "bench"
+    }
+    fn wants(&self) -> &Wants {
+        &self.0
+    }
+    fn on_error(&self) -> OnError {
+        OnError::Drop
+    }
+    fn is_slow(&self) -> bool {
+        false
+    }
+    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
+        let mut added = Symbols::default();
+        added.push("cluster");
+        added.push("eu-1");
+        let first = batch.symbols.len() as u32;
+        let assigned = (0..batch.rows).map(|row| [row, first, first + 1]).collect();
+        let labels = Some(LabelEdit { added, assigned, removed: vec![] });
+        Ok(Verdicts { dropped: (0..batch.rows).step_by(10).collect(), labels })
+    }
+    fn samples(&self, _: &SamplesBatch) -> Result<SamplesEdit, CallError> {
+        Ok(SamplesEdit::default())
+    }
+    fn logs(&self, _: &LogsBatch<'_>) -> Result<LogsEdit, CallError> {
+        Ok(LogsEdit::default())
+    }
+    fn reject(&self, _: &str) {}
+}
+
+struct Nowhere;
+
+impl SampleSinks for Nowhere {
+    fn generation(&self) -> u64 {
+        1
+    }
+    fn open(&self, _: u64) -> Box<dyn PageSink> {
+        Box::new(Self)
+    }
+}
+
+impl PageSink for Nowhere {
+    fn accept(&mut self, page: &Page<'_>) {
+        black_box(page.samples);
+    }
+}
+
+/// Pages through `stages` plugins that decide by labels.
+#[divan::bench(args = [0, 1, 4])]
+fn kept_verdicts(bencher: Bencher<'_, '_>, stages: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let metrics = Metrics::new();
+    let stats = PipelineStats::new(&metrics, &Ledger::new(&metrics));
+    let wants = Wants { series: Some(LabelsWanted::Everything), ..Wants::default() };
+    let guests: Vec<Arc<dyn Guest>> = (0..stages).map(|_| Arc::new(Plugin(wants.clone())) as _).collect();
+    let pipeline = MetricsPipeline::new("bench", &guests, Arc::new(Nowhere), &stats);
+    let mut route = TargetRoute::new(&[pipeline], 1, Duration::from_secs(15));
+
+    let (mut births, none) = (Births::default(), Births::default());
+    for slot in 0..SAMPLES {
+        let name = format!("http_requests_{}_total", slot % 100);
+        let pod = format!("checkout-{}", slot / 100);
+        let set: LabelSet = [("__name__", name.as_str()), ("job", "bench"), ("pod", &pod)].iter().collect();
+        births.push(slot as Slot, set.as_labels());
+    }
+    let mut samples: Vec<Sample> =
+        (0..SAMPLES).map(|slot| Sample { slot, own_time: false, time: 0, value: f64::from(slot) }).collect();
+    let mut time = 1_700_000_000_000;
+    let mut first = true;
+    let mut page = || {
+        time += 15_000;
+        for sample in &mut samples {
+            sample.time = time;
+        }
+        let births = if std::mem::take(&mut first) { &births } else { &none };
+        runtime.block_on(route.begin());
+        route.page(&Page { time, deaths: &[], births, samples: &samples });
+    };
+    page();
+    bencher.counter(ItemsCount::new(SAMPLES)).bench_local(page);
+}
