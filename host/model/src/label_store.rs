@@ -1,7 +1,7 @@
 //! Label bytes by slot, small at rest.
 //!
 //! A target's label sets repeat each other, so they compress some seventeen-fold; they are needed only while the target's
-//! page passes. The store keeps them in lz4 blocks of [`BLOCK`] bytes and one open block, and unpacks all of them into a
+//! page passes. The store keeps them in lz4 blocks of 64 KiB and one open block, and unpacks all of them into a
 //! buffer that the caller lends ([`LabelStore::unpack`]): one buffer a worker serves every target.
 
 use crate::labels::Labels;
