@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use weir_rig::config::{job_every, remote_write};
 use weir_rig::prometheus::{Prometheus, samples};
 use weir_rig::target::Target;
 use weir_rig::victoria::VictoriaMetrics;
@@ -20,28 +21,14 @@ async fn a_backend_that_was_away_gets_every_sample_in_order() {
         format!("# TYPE seq counter\nseq{{part=\"a\"}} {n}\nseq{{part=\"b\"}} {n}\n")
     })
     .await;
-    let weir = Weir::start(&format!(
-        r#"
-        [[scrape_configs]]
-        job_name = "seq"
-        scrape_interval = "500ms"
-        scrape_timeout = "500ms"
-        static_configs = [{{ targets = ["{}"] }}]
-
-        [[remote_write]]
-        name = "prometheus"
-        url = "{}"
-        queue_config = {{ batch_send_deadline = "200ms" }}
-
-        [[remote_write]]
-        name = "victoria"
-        url = "{}"
-        queue_config = {{ batch_send_deadline = "200ms" }}
-        "#,
-        target.address,
-        prometheus.write_url(),
-        victoria.write_url(),
-    ))
+    let weir = Weir::start(
+        &[
+            job_every("1s", "seq", &target.address, ""),
+            remote_write("prometheus", &prometheus.write_url()),
+            remote_write("victoria", &victoria.write_url()),
+        ]
+        .concat(),
+    )
     .await;
 
     let arrived = async |base: &str| -> Result<Vec<Vec<(i64, f64)>>, String> {

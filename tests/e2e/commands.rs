@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tempfile::TempDir;
 use weir_receive::{Preview, Recorder};
+use weir_rig::config::{job, remote_write};
 use weir_rig::target::Target;
 use weir_rig::{Weir, build, eventually, http, until};
 
@@ -21,18 +22,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn sink(preview: &Preview) -> String {
-    format!(
-        "[[remote_write]]\nname = \"preview\"\nurl = \"{}\"\nqueue_config = {{ batch_send_deadline = \"100ms\" }}\n",
-        preview.remote_write_url()
-    )
-}
-
-fn job(name: &str, target: &Target, more: &str) -> String {
-    format!(
-        "[[scrape_configs]]\njob_name = \"{name}\"\nscrape_interval = \"500ms\"\nscrape_timeout = \"500ms\"\n\
-         static_configs = [{{ targets = [\"{}\"] }}]\n{more}\n",
-        target.address
-    )
+    remote_write("preview", &preview.remote_write_url())
 }
 
 async fn preview() -> (Arc<Recorder>, Preview) {
@@ -116,7 +106,7 @@ fn an_unusable_start_ends_with_code_1() {
 async fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
     let (recorder, preview) = preview().await;
     let (a, b) = (Target::start(|n| format!("a {n}\n")).await, Target::start(|n| format!("b {n}\n")).await);
-    let one = format!("{}{}", job("a", &a, ""), sink(&preview));
+    let one = format!("{}{}", job("a", &a.address, ""), sink(&preview));
     let mut weir = Weir::start(&one).await;
     let (series_a, series_b) =
         (format!("a{{instance=\"{}\", job=\"a\"}}", a.address), format!("b{{instance=\"{}\", job=\"b\"}}", b.address));
@@ -129,7 +119,10 @@ async fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
     let successful = weir.metrics().await.sum("prometheus_config_last_reload_successful", &[]);
     assert_eq!(successful, 0.0);
 
-    Weir::write_config(weir.dir(), &format!("{}{}{}", job("a", &a, ""), job("b", &b, ""), sink(&preview)));
+    Weir::write_config(
+        weir.dir(),
+        &format!("{}{}{}", job("a", &a.address, ""), job("b", &b.address, ""), sink(&preview)),
+    );
     weir.program().signal(libc::SIGHUP);
     until("samples of the new job", async || recorder.samples(&series_b).len() > 3).await;
     assert_eq!(weir.metrics().await.sum("prometheus_config_last_reload_successful", &[]), 1.0);
@@ -142,7 +135,7 @@ async fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
 async fn health_readiness_and_the_ledger() {
     let (recorder, preview) = preview().await;
     let target = Target::start(|n| format!("a {n}\nb {n}\n")).await;
-    let mut weir = Weir::start(&format!("{}{}", job("a", &target, ""), sink(&preview))).await;
+    let mut weir = Weir::start(&format!("{}{}", job("a", &target.address, ""), sink(&preview))).await;
     assert_eq!(http::get(&weir.url("/-/healthy")).await.unwrap().0, 200);
     assert_eq!(http::get(&weir.url("/-/ready")).await.unwrap().0, 200);
     until("samples", async || recorder.sample_count() > 50).await;
@@ -166,8 +159,13 @@ fn raw(body: Body) -> Response {
 async fn up_is_zero(target: Target, more: &str, reason: &str) {
     let (recorder, preview) = preview().await;
     let good = Target::start(|n| format!("good {n}\n")).await;
-    let mut weir =
-        Weir::start(&format!("{}{}{}", job("bad", &target, more), job("good", &good, ""), sink(&preview))).await;
+    let mut weir = Weir::start(&format!(
+        "{}{}{}",
+        job("bad", &target.address, more),
+        job("good", &good.address, ""),
+        sink(&preview)
+    ))
+    .await;
     let up = format!("up{{instance=\"{}\", job=\"bad\"}}", target.address);
     until("up of 0", async || recorder.samples(&up).iter().any(|p| p.value == 0.0)).await;
     assert!(recorder.samples(&up).iter().all(|p| p.value == 0.0));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use weir_receive::{Preview, Recorder};
 use weir_rig::build::{hostile, put};
+use weir_rig::config::{job, plugin_dir, remote_write};
 use weir_rig::target::Target;
 use weir_rig::{Weir, eventually, until};
 
@@ -16,42 +17,31 @@ async fn beside(guest: &str, config: &str, result: &str) {
     let plugins = dir.path().join("plugins");
     put(&hostile(guest), &plugins, guest);
     let (bad, good) = (Target::start(|n| format!("bad -{n}\n")).await, Target::start(|n| format!("good {n}\n")).await);
+    let pipelines = format!(
+        r#"
+        [plugins.{guest}]
+        config = {config}
+        limits = {{ memory = "16MiB", timeout = "50ms" }}
+        [pipelines.bad]
+        from = ["scrape.bad"]
+        process = ["{guest}"]
+        to = ["remote_write.preview"]
+        [pipelines.good]
+        from = ["scrape.good"]
+        process = []
+        to = ["remote_write.preview"]
+        "#
+    );
     let mut weir = Weir::start_in(
         dir.path(),
-        &format!(
-            r#"
-            plugin_dir = "{}"
-            [plugins.{guest}]
-            config = {config}
-            limits = {{ memory = "16MiB", timeout = "50ms" }}
-            [[scrape_configs]]
-            job_name = "bad"
-            scrape_interval = "500ms"
-            scrape_timeout = "500ms"
-            static_configs = [{{ targets = ["{}"] }}]
-            [[scrape_configs]]
-            job_name = "good"
-            scrape_interval = "500ms"
-            scrape_timeout = "500ms"
-            static_configs = [{{ targets = ["{}"] }}]
-            [[remote_write]]
-            name = "preview"
-            url = "{}"
-            queue_config = {{ batch_send_deadline = "100ms" }}
-            [pipelines.bad]
-            from = ["scrape.bad"]
-            process = ["{guest}"]
-            to = ["remote_write.preview"]
-            [pipelines.good]
-            from = ["scrape.good"]
-            process = []
-            to = ["remote_write.preview"]
-            "#,
-            plugins.display(),
-            bad.address,
-            good.address,
-            preview.remote_write_url(),
-        ),
+        &[
+            plugin_dir(&plugins),
+            job("bad", &bad.address, ""),
+            job("good", &good.address, ""),
+            remote_write("preview", &preview.remote_write_url()),
+            pipelines,
+        ]
+        .concat(),
     )
     .await;
     eventually("the fault is counted", async || {

@@ -5,24 +5,12 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use weir_receive::{Preview, Recorder};
+use weir_rig::config::{file_logs, loki};
 use weir_rig::lines::{Writer, arrivals, missing};
 use weir_rig::{Weir, eventually};
 
 fn config(logs: &Path, loki_url: &str) -> String {
-    format!(
-        r#"
-        [[file_logs]]
-        name = "app"
-        paths = ["{}/*.log"]
-        labels = {{ job = "app" }}
-
-        [[loki]]
-        name = "preview"
-        url = "{loki_url}"
-        batch_wait = "200ms"
-        "#,
-        logs.display()
-    )
+    file_logs("app", logs) + &loki("preview", loki_url)
 }
 
 fn all_lines(recorder: &Recorder) -> Vec<String> {

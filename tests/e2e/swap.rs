@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use weir_receive::{Preview, Recorder};
 use weir_rig::build::put_mark;
+use weir_rig::config::{file_logs, job, loki, plugin_dir, remote_write};
 use weir_rig::lines::Writer;
 use weir_rig::target::Target;
 use weir_rig::{Weir, eventually, until};
@@ -28,33 +29,14 @@ async fn a_swap_loses_and_doubles_nothing_and_shows_at_one_moment() {
     let target = Target::start(page).await;
     let mut weir = Weir::start_in(
         dir.path(),
-        &format!(
-            r#"
-            plugin_dir = "{}"
-            [[scrape_configs]]
-            job_name = "seq"
-            scrape_interval = "500ms"
-            scrape_timeout = "500ms"
-            static_configs = [{{ targets = ["{}"] }}]
-            [[file_logs]]
-            name = "app"
-            paths = ["{}/*.log"]
-            labels = {{ job = "app" }}
-            [[remote_write]]
-            name = "preview"
-            url = "{}"
-            queue_config = {{ batch_send_deadline = "100ms" }}
-            [[loki]]
-            name = "preview"
-            url = "{}"
-            batch_wait = "100ms"
-            "#,
-            plugins.display(),
-            target.address,
-            logs.display(),
-            preview.remote_write_url(),
-            preview.loki_url(),
-        ),
+        &[
+            plugin_dir(&plugins),
+            job("seq", &target.address, ""),
+            file_logs("app", &logs),
+            remote_write("preview", &preview.remote_write_url()),
+            loki("preview", &preview.loki_url()),
+        ]
+        .concat(),
     )
     .await;
     let mut writer = Writer::new(&logs, "app");
@@ -125,23 +107,8 @@ async fn a_broken_file_leaves_the_old_plugin_running_and_a_new_or_removed_one_ta
     let target = Target::start(|n| format!("seq {n}\n")).await;
     let weir = Weir::start_in(
         dir.path(),
-        &format!(
-            r#"
-            plugin_dir = "{}"
-            [[scrape_configs]]
-            job_name = "seq"
-            scrape_interval = "500ms"
-            scrape_timeout = "500ms"
-            static_configs = [{{ targets = ["{}"] }}]
-            [[remote_write]]
-            name = "preview"
-            url = "{}"
-            queue_config = {{ batch_send_deadline = "100ms" }}
-            "#,
-            plugins.display(),
-            target.address,
-            preview.remote_write_url(),
-        ),
+        &[plugin_dir(&plugins), job("seq", &target.address, ""), remote_write("preview", &preview.remote_write_url())]
+            .concat(),
     )
     .await;
     let series = |version: &str| match version {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod build;
+pub mod config;
 pub mod example;
 pub mod http;
 pub mod lines;
