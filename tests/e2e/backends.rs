@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use weir_rig::config::{job_every, remote_write};
+use weir_rig::config::{job, remote_write};
 use weir_rig::prometheus::{Prometheus, samples};
 use weir_rig::target::Target;
 use weir_rig::victoria::VictoriaMetrics;
@@ -23,7 +23,7 @@ async fn a_backend_that_was_away_gets_every_sample_in_order() {
     .await;
     let weir = Weir::start(
         &[
-            job_every("1s", "seq", &target.address, ""),
+            job("seq", &target.address, ""),
             remote_write("prometheus", &prometheus.write_url()),
             remote_write("victoria", &victoria.write_url()),
         ]
