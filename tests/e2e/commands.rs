@@ -233,3 +233,20 @@ fn the_demo_prints_its_configuration() {
     assert!(text(&output.stdout).contains("[[remote_write]]"));
     assert!(!Path::new("weir-data").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_one_component_refuses_changes_nothing_at_all() {
+    let (recorder, preview) = preview().await;
+    let (a, b) = (Target::start(|n| format!("a {n}\n")).await, Target::start(|n| format!("b {n}\n")).await);
+    let mut weir = Weir::start(&format!("{}{}", job("a", &a.address, ""), sink(&preview))).await;
+    let broken = job("b", &b.address, "tls_config = { ca_file = \"/nonexistent/ca.pem\" }");
+    Weir::write_config(weir.dir(), &format!("{broken}{}", sink(&preview)));
+    let (status, answer) = weir.reload().await;
+    assert_eq!(status, 500);
+    assert!(answer.contains("/nonexistent/ca.pem") && answer.contains("\"b\""), "{answer}");
+    let series = format!("a{{instance=\"{}\", job=\"a\"}}", a.address);
+    let before = recorder.samples(&series).len();
+    until("the old job's samples", async || recorder.samples(&series).len() > before + 2).await;
+    assert_eq!(b.served(), 0);
+    assert_eq!(weir.program().terminate().await, Some(0));
+}

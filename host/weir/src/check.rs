@@ -3,11 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use weir_client::Client;
 use weir_plugin::Plugins;
-use weir_push::Sinks;
 
-use crate::collector::check_named;
+use crate::collector::{check_named, validate};
 use crate::failure::{Failure, colour};
 use crate::translate;
 
@@ -23,15 +21,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         .map_err(|errors| Failure::new(errors.iter().map(|e| format!("error: {e}")).collect::<Vec<_>>().join("\n")))?;
     let there: Vec<&str> = plugins.iter().map(|p| p.name.as_str()).collect();
     check_named(&config, &there)?;
-    let (remote_writes, lokis) = translate::sinks(&config)?;
-    Sinks::check(remote_writes, lokis)?;
-    for job in &config.scrape_configs {
-        let job = translate::job(job);
-        Client::new(&job.client).map_err(|e| Failure::new(format!("error: scrape job {:?}: {e}", job.job_name)))?;
-    }
-    for source in &config.file_logs {
-        translate::file_logs(source).check()?;
-    }
+    validate(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} is valid", path.display())?;
     for plan in &config.pipelines {

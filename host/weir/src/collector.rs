@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use weir_client::Client;
 use weir_config::{Config, PipelinePlan, Process, Signal};
 use weir_model::{LogBatch, PageSink};
 use weir_pipeline::guest::Guest;
@@ -116,13 +117,8 @@ impl Collector {
     /// Goes over to another configuration; on an error the old one stays in force. Sources, targets and sinks that did not
     /// change are not interrupted.
     pub(crate) async fn reload(&mut self, config: Config) -> Result<(), CollectorError> {
+        validate(&config)?;
         let (remote_writes, lokis) = translate::sinks(&config)?;
-        for source in &config.file_logs {
-            let settings = translate::file_logs(source);
-            settings
-                .check()
-                .map_err(|source| weir_tail::StartError::Settings { name: settings.name.clone(), source })?;
-        }
         let set = self.apply_plugins(&config)?;
         let applied = match check_named(&config, &names(&set)) {
             Ok(()) => self.parts.sinks.apply(remote_writes, lokis).await.map_err(CollectorError::from),
@@ -197,6 +193,21 @@ async fn open_plugins(
     let settings = translate::plugins(config, embedded);
     tokio::task::yield_now().await;
     tokio::task::block_in_place(|| Plugins::open(settings, metrics)).map_err(CollectorError::Plugins)
+}
+
+/// Everything about sources and sinks that can be found wrong without starting them; reads the files that they name.
+pub(crate) fn validate(config: &Config) -> Result<(), CollectorError> {
+    let (remote_writes, lokis) = translate::sinks(config)?;
+    Sinks::check(remote_writes, lokis)?;
+    for job in config.scrape_configs.iter().map(translate::job) {
+        let failed = |source| weir_scrape::ApplyError::Client { job: job.job_name.clone(), source };
+        Client::new(&job.client).map_err(failed)?;
+    }
+    for source in config.file_logs.iter().map(translate::file_logs) {
+        let failed = |problem| weir_tail::StartError::Settings { name: source.name.clone(), source: problem };
+        source.check().map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Every plugin that a pipeline names is there.
