@@ -206,14 +206,14 @@ impl LogsRoute {
     }
 
     /// Hands a batch to every pipeline; done when all have taken it. Its acknowledgement settles when each has.
-    pub async fn accept(&self, mut batch: LogBatch) {
+    pub async fn accept(&self, batch: LogBatch) {
         let Some((last, others)) = self.0.split_last() else { return };
         for pipeline in others {
             let mut twin = copy(&batch);
             twin.ack.clone_from(&batch.ack);
             pipeline.accept(twin).await;
         }
-        last.accept(std::mem::take(&mut batch)).await;
+        last.accept(batch).await;
     }
 }
 

@@ -91,7 +91,7 @@ impl Collector {
         metrics: &Metrics,
     ) -> Result<Self, CollectorError> {
         let ledger = Ledger::new(metrics);
-        let plugins = open_plugins(&config, &embedded, metrics).await?;
+        let plugins = open_plugins(&config, &embedded, metrics)?;
         check_named(&config, &names(&plugins.current()))?;
         let (remote_writes, lokis) = translate::sinks(&config)?;
         let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
@@ -185,13 +185,8 @@ impl Collector {
     }
 }
 
-async fn open_plugins(
-    config: &Config,
-    embedded: &[PluginSource],
-    metrics: &Metrics,
-) -> Result<Plugins, CollectorError> {
+fn open_plugins(config: &Config, embedded: &[PluginSource], metrics: &Metrics) -> Result<Plugins, CollectorError> {
     let settings = translate::plugins(config, embedded);
-    tokio::task::yield_now().await;
     tokio::task::block_in_place(|| Plugins::open(settings, metrics)).map_err(CollectorError::Plugins)
 }
 
