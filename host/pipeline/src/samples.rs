@@ -272,10 +272,7 @@ fn apply<'a>(
             SetKind::Series,
             |row| {
                 let i = place(row);
-                match edited.get(i) {
-                    Some(labels) => LabelRef::Edited(labels).get(),
-                    None => LabelRef::Input(input(rows[i].sample.slot)).get(),
-                }
+                edited.get(i).unwrap_or_else(|| input(rows[i].sample.slot))
             },
             |row| edit.dropped.binary_search(&row).is_ok(),
             builder,
@@ -300,18 +297,4 @@ fn apply<'a>(
         }
     }
     Ok(edit.dropped.len() as u64)
-}
-
-/// Labels from either of two places, under the shorter of their lifetimes.
-enum LabelRef<'s> {
-    Edited(Labels<'s>),
-    Input(Labels<'s>),
-}
-
-impl<'s> LabelRef<'s> {
-    fn get(self) -> Labels<'s> {
-        match self {
-            Self::Edited(labels) | Self::Input(labels) => labels,
-        }
-    }
 }
