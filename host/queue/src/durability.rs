@@ -69,8 +69,9 @@ impl Lane {
     pub(crate) fn save_cursor(&self, context: &Context, now: bool) -> io::Result<()> {
         let mut state = self.lock();
         let cursor = Cursor {
-            read: state.read,
-            flight: state.flight.map(|(position, header)| (position, header.meta.entries)),
+            // of several in flight all but the first count as not read: a crash repeats them
+            read: state.flight.get(1).map_or(state.read, |(position, _)| *position),
+            flight: state.flight.front().map(|(position, header)| (*position, header.meta.entries)),
             durable: state.durable,
         };
         let last = state.segments.last().map(|last| last.index);
@@ -105,7 +106,7 @@ impl Lane {
     /// Whether nothing is left in the lane.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.lock();
-        state.flight.is_none() && state.read.at.seq >= state.end.seq
+        state.flight.is_empty() && state.read.at.seq >= state.end.seq
     }
 }
 
@@ -182,9 +183,8 @@ impl State {
             if self.read.at.seq == record.header.seq {
                 self.read = Position { at: self.read.at, segment: index, offset };
             }
-            if let Some((position, header)) = &mut self.flight
-                && header.seq == record.header.seq
-            {
+            let in_flight = self.flight.iter_mut().find(|(_, header)| header.seq == record.header.seq);
+            if let Some((position, _)) = in_flight {
                 *position = Position { at: position.at, segment: index, offset };
             }
             offset += record.header.size();

@@ -41,7 +41,7 @@ pub(crate) struct Lane {
     state: Mutex<State>,
     /// When the oldest record not yet read was appended; [`NEVER`] without one.
     head_ms: AtomicI64,
-    /// When the record in flight was appended; [`NEVER`] without one.
+    /// When the first record in flight was appended; [`NEVER`] without one.
     flight_ms: AtomicI64,
 }
 
@@ -59,7 +59,8 @@ pub(crate) struct State {
     pub(crate) segments: Segments,
     pub(crate) cursor: CursorFile,
     pub(crate) read: Position,
-    pub(crate) flight: Option<(Position, Header)>,
+    /// Records in flight, in order; what `take` gives is the first.
+    pub(crate) flight: VecDeque<(Position, Header)>,
     /// Totals behind the last record.
     pub(crate) end: Totals,
     /// Totals behind the last record that is durable.
@@ -100,7 +101,7 @@ impl Lane {
                 segments: found.segments,
                 cursor: found.cursor,
                 read: found.read,
-                flight: found.flight,
+                flight: found.flight.into_iter().collect(),
                 end: found.end,
                 durable: found.end,
                 unsynced: VecDeque::new(),
@@ -159,28 +160,49 @@ impl Lane {
     /// The record in flight; if there is none, the next one becomes it.
     pub(crate) fn take(&self, context: &Context) -> io::Result<Option<Taken>> {
         let mut state = self.lock();
-        if state.flight.is_none() {
-            let Some(taken) = state.pass(context)? else { return Ok(None) };
-            context.account.taken(taken.1.volume());
-            state.flight = Some(taken);
-            state.cursor_dirty = true;
-            self.publish(&mut state, context);
+        if state.flight.is_empty() && !self.launch(&mut state, context)? {
+            return Ok(None);
         }
-        let Some((position, header)) = state.flight else { return Ok(None) };
-        let source = match state.unsynced(header.seq) {
-            Some(record) => Source::Memory(record.body.clone()),
-            None => Source::Disk(
-                state.segments.open(&*context.storage, position.segment)?,
-                position.offset + HEADER_BYTES as u64,
-            ),
-        };
-        Ok(Some(Taken { header, source }))
+        state.flying(context, 0)
     }
 
-    /// Settles the record in flight: `Err` counts it as dropped. False when `seq` is not in flight.
+    /// The record behind the first `held` in flight, if there is one and it is wanted; it is in flight then, too.
+    pub(crate) fn take_another(
+        &self,
+        context: &Context,
+        held: usize,
+        wanted: impl FnOnce(&Header) -> bool,
+    ) -> io::Result<Option<Taken>> {
+        let mut state = self.lock();
+        // a reader before this one may have left it in flight
+        let next = match state.flight.get(held) {
+            Some((_, header)) => Some(*header),
+            None => state.head(context)?,
+        };
+        if !next.is_some_and(|header| wanted(&header)) {
+            return Ok(None);
+        }
+        if state.flight.len() <= held && !self.launch(&mut state, context)? {
+            return Ok(None);
+        }
+        state.flying(context, held)
+    }
+
+    /// Puts the next record in flight, behind those that are.
+    fn launch(&self, state: &mut State, context: &Context) -> io::Result<bool> {
+        let Some(taken) = state.pass(context)? else { return Ok(false) };
+        context.account.taken(taken.1.volume());
+        state.flight.push_back(taken);
+        state.cursor_dirty = true;
+        self.publish(state, context);
+        Ok(true)
+    }
+
+    /// Settles a record in flight: `Err` counts it as dropped. False when `seq` is not in flight.
     pub(crate) fn settle(&self, context: &Context, seq: u64, outcome: Result<(), DropReason>) -> bool {
         let mut state = self.lock();
-        let Some((_, header)) = state.flight.take_if(|(_, header)| header.seq == seq) else { return false };
+        let Some(at) = state.flight.iter().position(|(_, header)| header.seq == seq) else { return false };
+        let Some((_, header)) = state.flight.remove(at) else { return false };
         state.cursor_dirty = true;
         match outcome {
             Ok(()) => context.account.committed(header.volume()),
@@ -195,9 +217,9 @@ impl Lane {
         true
     }
 
-    /// The number of the record in flight.
+    /// The number of the first record in flight.
     pub(crate) fn in_flight(&self) -> Option<u64> {
-        self.lock().flight.map(|(_, header)| header.seq)
+        self.lock().flight.front().map(|(_, header)| header.seq)
     }
 
     /// Drops the oldest record that is not in flight, if it was appended before `before_ms`.
@@ -252,11 +274,25 @@ impl Lane {
             Err(_) => i64::MIN,
         };
         self.head_ms.store(head, Ordering::Relaxed);
-        self.flight_ms.store(state.flight.map_or(NEVER, |(_, header)| header.appended_ms), Ordering::Relaxed);
+        let flight = state.flight.front().map_or(NEVER, |(_, header)| header.appended_ms);
+        self.flight_ms.store(flight, Ordering::Relaxed);
     }
 }
 
 impl State {
+    /// The record of that place among those in flight, and where its body is.
+    fn flying(&mut self, context: &Context, place: usize) -> io::Result<Option<Taken>> {
+        let Some(&(position, header)) = self.flight.get(place) else { return Ok(None) };
+        let source = match self.unsynced(header.seq) {
+            Some(record) => Source::Memory(record.body.clone()),
+            None => Source::Disk(
+                self.segments.open(&*context.storage, position.segment)?,
+                position.offset + HEADER_BYTES as u64,
+            ),
+        };
+        Ok(Some(Taken { header, source }))
+    }
+
     /// The unsynced record with that number.
     pub(crate) fn unsynced(&mut self, seq: u64) -> Option<&mut Unsynced> {
         let first = self.unsynced.front()?.header.seq;

@@ -1,7 +1,7 @@
 //! weir-queue: the segmented disk queue of opaque bytes.
 //!
 //! Each sink has one [`Queue`] in a directory of its own. Records go into a fixed number of *lanes*; a lane keeps its
-//! order and has one record in flight. The queue knows nothing of what a body is: it keeps how many entries are in it,
+//! order and has one record in flight, or several in a row that share a request. The queue knows nothing of what a body is: it keeps how many entries are in it,
 //! so that whatever becomes of the body, its entries can be counted.
 //!
 //! ```no_run
@@ -62,8 +62,9 @@
 //! 4. **Removal** is: advance the cursor, fsync it, unlink the segment. Otherwise the cursor is written about once a
 //!    second and fsynced every ten: a crash of the process repeats a second's deliveries, a power cut at most ten.
 //!    Without a cursor, or with one that is garbage, the oldest segment is read again from its beginning.
-//! 5. **A record in flight** is never dropped by policy. What is dropped behind it leaves a gap on disk that the cursor
-//!    knows of, so that a restart does not take it for damage.
+//! 5. **Records in flight** are never dropped by policy. Of several in a row the cursor knows the first alone, so a
+//!    crash repeats the others. What is dropped behind the first leaves a gap on disk that the cursor knows of, so that
+//!    a restart does not take it for damage.
 //! 6. **Another number of lanes** begins a generation. The readers send the older one to its end before they touch the
 //!    newer, and then its directory goes.
 //! 7. **Fsyncs** are made by one thread of the queue: at an interval, or soon after an append that somebody waits for.

@@ -32,17 +32,19 @@ pub struct Record {
     pub body: Bytes,
 }
 
-/// Reads one lane, one record in flight at a time; see [`Queue::lane_reader`](crate::Queue::lane_reader).
+/// Reads one lane, one record in flight at a time unless it asks for [`another`](Self::another); see [`Queue::lane_reader`](crate::Queue::lane_reader).
 pub struct LaneReader {
     shared: Arc<Shared>,
     index: usize,
-    /// Where the record in flight came from.
+    /// Where the records in flight came from.
     flight: Option<(Arc<Generation>, usize)>,
+    /// How many records it was given and has not committed.
+    held: usize,
 }
 
 impl LaneReader {
     pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index, flight: None }
+        Self { shared, index, flight: None, held: 0 }
     }
 
     /// The lane's oldest record; waits for one, and for the lane's turn among lanes with a backlog. Until it is
@@ -53,8 +55,11 @@ impl LaneReader {
             let (generation, index) = self.turn().await?;
             let Some(lane) = generation.lanes.get(index) else { continue };
             self.flight = Some((generation.clone(), index));
-            match self.read(lane) {
-                Ok(Some(record)) => return Some(record),
+            match lane.take(&self.shared.context).and_then(|taken| self.read(lane, taken)) {
+                Ok(Some(record)) => {
+                    self.held = 1;
+                    return Some(record);
+                }
                 Ok(None) => failures = 0,
                 Err(error) => {
                     failures += 1;
@@ -70,14 +75,36 @@ impl LaneReader {
         }
     }
 
-    /// The record in flight is settled (delivered, or given up and counted by the caller) and will not come again,
-    /// except after a crash. Another number than that of the record in flight changes nothing.
+    /// The record behind those in flight, which is then in flight as well; for a request that several records share.
+    /// `None` when there is none now, when `wanted` does not want it, or when the lane would run ahead of others. Each
+    /// is committed by itself, in order; a crash repeats those that were not, and so does [`next`](Self::next).
+    ///
+    /// `wanted` is given what was said of the record when it was appended, and the length of its body.
+    pub fn another(&mut self, wanted: impl FnOnce(&RecordMeta, usize) -> bool) -> Option<Record> {
+        let (generation, index) = self.flight.clone().filter(|_| self.held > 0)?;
+        let lane = generation.lanes.get(index)?;
+        if self.shared.context.account.is_closed() || !self.shared.head_in_turn(&generation, lane) {
+            return None;
+        }
+        let context = &self.shared.context;
+        let taken = lane.take_another(context, self.held, |header| wanted(&header.meta, header.len as usize));
+        // what cannot be read now is tried again, and complained of, when its turn comes
+        let record = taken.and_then(|taken| self.read(lane, taken)).ok().flatten()?;
+        self.held += 1;
+        Some(record)
+    }
+
+    /// A record in flight is settled (delivered, or given up and counted by the caller) and will not come again,
+    /// except after a crash. Another number than that of a record in flight changes nothing.
     pub fn commit(&mut self, seq: u64) {
         if let Some((generation, index)) = &self.flight
             && let Some(lane) = generation.lanes.get(*index)
             && lane.settle(&self.shared.context, seq, Ok(()))
         {
-            self.flight = None;
+            self.held = self.held.saturating_sub(1);
+            if self.held == 0 {
+                self.flight = None;
+            }
             self.shared.progress();
         }
     }
@@ -106,8 +133,8 @@ impl LaneReader {
     }
 
     /// `None` when the record turned out to be damaged, or when somebody else dropped it.
-    fn read(&self, lane: &Lane) -> io::Result<Option<Record>> {
-        let Some(Taken { header, source }) = lane.take(&self.shared.context)? else { return Ok(None) };
+    fn read(&self, lane: &Lane, taken: Option<Taken>) -> io::Result<Option<Record>> {
+        let Some(Taken { header, source }) = taken else { return Ok(None) };
         let body = match source {
             Source::Memory(body) => body,
             Source::Disk(file, offset) => {

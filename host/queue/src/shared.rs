@@ -194,6 +194,13 @@ impl Shared {
         own > (self.clock)().saturating_sub(BACKLOG_MS) || own <= oldest.saturating_add(spread)
     }
 
+    /// The same for the lane's next record, while others of it are in flight.
+    pub(crate) fn head_in_turn(&self, generation: &Generation, lane: &Lane) -> bool {
+        let Some((own, oldest)) = lane.head_ms().zip(generation.oldest_ms()) else { return true };
+        let spread = i64::try_from(self.settings.lane_spread.as_millis()).unwrap_or(i64::MAX);
+        own > (self.clock)().saturating_sub(BACKLOG_MS) || own <= oldest.saturating_add(spread)
+    }
+
     pub(crate) fn oldest_time(&self, lane: usize) -> Option<i64> {
         let (generation, lane) = self.readable(lane)?;
         generation.lanes.get(lane)?.oldest_ms()

@@ -6,3 +6,4 @@ mod generations;
 mod harness;
 mod model;
 mod policy;
+mod several;
