@@ -10,6 +10,7 @@ pub mod build;
 pub mod config;
 pub mod example;
 pub mod http;
+pub mod ledger;
 pub mod lines;
 pub mod metrics;
 pub mod node_exporter;
