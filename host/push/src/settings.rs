@@ -94,6 +94,12 @@ pub struct QueueSettings {
     pub max_age: Option<Duration>,
     /// What becomes of records that it has no room for.
     pub when_full: WhenFull,
+    /// What is queued is fsynced, and only then acknowledged to its source, after this long …
+    pub sync_interval: Duration,
+    /// … or as soon as so many bytes wait for it.
+    pub sync_bytes: u64,
+    /// What the disk must have free, in bytes, lest the queue behaves as a full one; `None` is the queue's default.
+    pub min_free_disk: Option<u64>,
 }
 
 impl Default for QueueSettings {
@@ -103,6 +109,9 @@ impl Default for QueueSettings {
             max_bytes: weir_queue::DEFAULT_MAX_BYTES,
             max_age: None,
             when_full: WhenFull::default(),
+            sync_interval: weir_queue::DEFAULT_SYNC_INTERVAL,
+            sync_bytes: weir_queue::DEFAULT_SYNC_BYTES,
+            min_free_disk: None,
         }
     }
 }

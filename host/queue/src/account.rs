@@ -4,11 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::settings::MAX_SYNC_BYTES;
 use crate::stats::{DropReason, Health, Stats, Volume};
 
 /// Bodies are held in memory until they are fsynced, lest a failed fsync loses them. More than this means that the
 /// disk is far behind, and the process must not pay for it.
-const MAX_UNSYNCED_BYTES: u64 = 32 << 20;
+pub(crate) const MAX_UNSYNCED_BYTES: u64 = 2 * MAX_SYNC_BYTES;
 
 /// Where dropped records were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,9 +145,14 @@ impl Account {
         self.changed.notify_waiters();
     }
 
-    /// Whether no more bodies may be held for an fsync; at half of it the fsync should be brought forward.
-    pub(crate) fn unsynced_full(&self, share: u64) -> bool {
-        self.lock().unsynced_bytes > MAX_UNSYNCED_BYTES / share.max(1)
+    /// Bytes that wait for an fsync.
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        self.lock().unsynced_bytes
+    }
+
+    /// Whether no more bodies may be held for an fsync.
+    pub(crate) fn unsynced_full(&self) -> bool {
+        self.unsynced_bytes() > MAX_UNSYNCED_BYTES
     }
 
     pub(crate) fn health(&self) -> Health {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::format::Totals;
-use crate::storage::{SegmentFile, Storage};
+use crate::storage::{Mode, SegmentFile, Storage};
 
 /// The cursor's file in its lane's directory.
 const FILE: &str = "cursor";
@@ -37,6 +37,8 @@ pub(crate) struct Cursor {
     pub(crate) flight: Option<(Position, u32)>,
     /// Everything before this was durable: what is missing of it was damaged, not torn.
     pub(crate) durable: Totals,
+    /// The other slot is damaged and may have been the newer one: segments that are missing may have been done with.
+    pub(crate) maybe_old: bool,
 }
 
 /// The open file. Its two slots are written in turn; the newer good one counts.
@@ -50,13 +52,20 @@ impl CursorFile {
     /// Opens or makes the file in `lane`, and reads it; `None` when it is new or says nothing.
     pub(crate) fn open(storage: &dyn Storage, lane: &Path) -> io::Result<(Self, Option<Cursor>)> {
         let path = lane.join(FILE);
-        let file = match storage.open(&path, false) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => storage.open(&path, true)?,
+        let file = match storage.open(&path, Mode::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => storage.open(&path, Mode::Create)?,
             other => other?,
         };
-        let newest = (0..2).filter_map(|slot| read_slot(&*file, slot)).max_by_key(|(turn, _)| *turn);
-        let turn = newest.map_or(0, |(turn, _)| turn);
-        Ok((Self { file, turn }, newest.map(|(_, cursor)| cursor)))
+        let (turn, cursor) = newest(&*file).map_or((0, None), |(turn, cursor)| (turn, Some(cursor)));
+        Ok((Self { file, turn }, cursor))
+    }
+
+    /// What the file in `lane` says, without touching it.
+    pub(crate) fn peek(storage: &dyn Storage, lane: &Path) -> io::Result<Option<Cursor>> {
+        match storage.open(&lane.join(FILE), Mode::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => Ok(newest(&*file?).map(|(_, cursor)| cursor)),
+        }
     }
 
     /// Writes into the slot whose turn it is; durable only after an fsync of [`file`](Self::file).
@@ -70,6 +79,16 @@ impl CursorFile {
     pub(crate) fn file(&self) -> Arc<dyn SegmentFile> {
         self.file.clone()
     }
+}
+
+/// The newer good slot, with its turn.
+fn newest(file: &dyn SegmentFile) -> Option<(u64, Cursor)> {
+    let [first, second] = [0, 1].map(|slot| read_slot(file, slot));
+    let alone = first.is_none() || second.is_none();
+    let (turn, mut cursor) = first.into_iter().chain(second).max_by_key(|(turn, _)| *turn)?;
+    // the very first turn has no other slot beside it
+    cursor.maybe_old = alone && turn > 1;
+    Some((turn, cursor))
 }
 
 fn read_slot(file: &dyn SegmentFile, slot: u64) -> Option<(u64, Cursor)> {
@@ -111,6 +130,8 @@ fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(u64, Cursor)> {
         // a record's number is never zero
         flight: (f0 != 0).then(|| (place(f0, f1, f2, f3), entries as u32)),
         durable: Totals { seq: d0, entries: d1 },
+        maybe_old: false,
     };
-    (magic == MAGIC && r0 != 0).then_some((turn, cursor))
+    let plausible = [r0, r1, r2, f0, f1, f2, d0, d1].into_iter().all(|total| total < 1 << 55) && r0 != 0;
+    (magic == MAGIC && plausible).then_some((turn, cursor))
 }

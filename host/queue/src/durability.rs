@@ -3,7 +3,7 @@
 //! Only the queue's own thread comes here, so there is one fsync of a lane at a time; appends and reads go on meanwhile.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,7 @@ impl Lane {
             read: state.flight.get(1).map_or(state.read, |(position, _)| *position),
             flight: state.flight.front().map(|(position, header)| (*position, header.meta.entries)),
             durable: state.durable,
+            maybe_old: false,
         };
         let last = state.segments.last().map(|last| last.index);
         let left = |segment: &Segment| {
@@ -89,17 +90,25 @@ impl Lane {
             return Ok(());
         }
         let file = state.cursor.file();
+        let paths: Vec<PathBuf> =
+            state.segments.iter().filter(|s| leaving.contains(&s.index)).map(|s| s.path.clone()).collect();
         drop(state);
-        file.sync()?;
+        if let Err(error) = file.sync() {
+            // a later fsync of the same bytes proves nothing: they are written once more
+            self.lock().cursor_dirty = true;
+            return Err(error);
+        }
+        let (mut gone, mut result) = (Vec::new(), Ok(()));
+        for (index, path) in leaving.iter().zip(paths) {
+            match context.storage.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => result = result.and(Err(error)),
+                _ => gone.push(*index),
+            }
+        }
         let mut state = self.lock();
         state.cursor_synced = Instant::now();
-        let gone = state.segments.take(|segment| leaving.contains(&segment.index));
-        drop(state);
-        let mut result = Ok(());
-        for segment in gone {
-            // one that cannot be removed now is left behind by the cursor at the next opening too
-            result = result.and(context.storage.remove(&segment.path));
-        }
+        // one that could not be removed is tried again in the next round
+        state.segments.take(|segment| gone.contains(&segment.index));
         result
     }
 
@@ -116,7 +125,7 @@ impl State {
         let mut calls = Vec::new();
         let mut bytes = 0;
         while let Some(record) = self.unsynced.pop_front_if(|record| record.header.seq < seq) {
-            bytes += record.body.len() as u64;
+            bytes += record.header.size();
             calls.extend(record.on_durable);
         }
         context.account.synced(bytes);

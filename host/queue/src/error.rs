@@ -52,9 +52,10 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// Back-pressure: no room under [`WhenFull::Block`](crate::WhenFull::Block). Neither the body nor the callback was
-    /// taken and nothing is counted: wait for [`room`](crate::Queue::room) and append again.
-    #[error("queue is full")]
-    Full,
+    /// taken and nothing is counted: wait for [`room`](crate::Queue::room) and append again, or drop the record and count
+    /// it under the reason given.
+    #[error("queue is full: {}", .0.as_str())]
+    Full(DropReason),
     /// Retryable, under any policy: writing fails, or fsync is so far behind that no more may be held in memory for
     /// it. Neither the body nor the callback was taken and nothing is counted: wait for
     /// [`room`](crate::Queue::room) and append again, or drop the record and count it.

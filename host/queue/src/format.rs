@@ -15,6 +15,9 @@ pub(crate) const HEADER_BYTES: usize = 64;
 /// Longest body: far above any request a receiver takes, and small enough that a damaged length cannot ask for much.
 pub(crate) const MAX_BODY_BYTES: usize = 64 << 20;
 
+/// No lane ever gets so far: a header that says so is damaged, and sums of totals cannot overflow.
+const TOTALS: u64 = 1 << 54;
+
 /// How much is read at once in search of the next good header.
 const SCAN_BYTES: u64 = 64 << 10;
 
@@ -86,6 +89,8 @@ impl Header {
             body_crc: u32::from_le_bytes(field(bytes, 56)),
         };
         let good = field(bytes, 0) == MAGIC
+            && (1..TOTALS).contains(&header.seq)
+            && header.entries_before < TOTALS
             && crc32c::crc32c(&bytes[..60]) == u32::from_le_bytes(field(bytes, 60))
             && header.len as usize <= MAX_BODY_BYTES;
         good.then_some(header)

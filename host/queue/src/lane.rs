@@ -11,12 +11,13 @@ use bytes::Bytes;
 
 use crate::account::{Account, From};
 use crate::cursor::{CursorFile, Position};
+use crate::floor::Floor;
 use crate::format::{HEADER_BYTES, Header, Totals, next_header};
 use crate::queue::OnDurable;
 use crate::recover::recover;
 use crate::segment::{self, Segment, Segments};
 use crate::stats::{DropReason, Volume};
-use crate::storage::{SegmentFile, Storage};
+use crate::storage::{Mode, SegmentFile, Storage};
 
 /// Whether an error says that there is no space, which may come back.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
@@ -28,6 +29,7 @@ pub(crate) fn is_disk_full(error: &io::Error) -> bool {
 pub(crate) struct Context {
     pub(crate) storage: Box<dyn Storage>,
     pub(crate) account: Account,
+    pub(crate) floor: Floor,
     pub(crate) segment_limit: u64,
 }
 
@@ -146,7 +148,7 @@ impl Lane {
             body: body.clone(),
             on_durable: on_durable.take(),
         });
-        context.account.unsynced(body.len() as u64);
+        context.account.unsynced(header.size());
         if state.read.at.seq == header.seq {
             state.read = Position { at: state.read.at, segment, offset };
             state.head = Some(header);
@@ -335,11 +337,11 @@ impl State {
     pub(crate) fn begin_segment(&mut self, context: &Context, dir: &Path) -> io::Result<()> {
         let index = self.next_index;
         let path = segment::path(dir, index);
-        let file = match context.storage.open(&path, true) {
+        let file = match context.storage.open(&path, Mode::Create) {
             // a leftover of an attempt that failed
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 context.storage.remove(&path)?;
-                context.storage.open(&path, true)?
+                context.storage.open(&path, Mode::Create)?
             }
             other => other?,
         };

@@ -75,15 +75,20 @@ mod account;
 mod cursor;
 mod durability;
 mod error;
+mod floor;
 mod format;
 mod generation;
+pub mod inspect;
 mod lane;
+mod policy;
 mod queue;
 mod reader;
 mod recover;
 mod segment;
 mod settings;
 mod shared;
+#[cfg(any(test, feature = "fuzzing"))]
+mod simulated;
 mod stats;
 mod storage;
 mod ticker;
@@ -94,5 +99,8 @@ mod tests;
 pub use error::{AppendError, OpenError};
 pub use queue::{Appended, OnDurable, Queue, RecordMeta};
 pub use reader::{LaneReader, Record};
-pub use settings::{DEFAULT_LANES, DEFAULT_MAX_BYTES, MAX_LANES, Settings, WhenFull};
+pub use settings::{
+    DEFAULT_LANES, DEFAULT_MAX_BYTES, DEFAULT_MIN_FREE_DISK, DEFAULT_SYNC_BYTES, DEFAULT_SYNC_INTERVAL, MAX_LANES,
+    MAX_SYNC_BYTES, Settings, WhenFull,
+};
 pub use stats::{DropReason, Health, Stats, Volume};

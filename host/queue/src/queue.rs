@@ -1,7 +1,7 @@
 //! The queue's handle.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,7 +18,8 @@ use crate::reader::LaneReader;
 use crate::settings::{MAX_LANES, Settings};
 use crate::shared::{Clock, Shared};
 use crate::stats::{Health, Stats, Volume};
-use crate::storage::{Disk, Storage};
+use crate::floor::Floor;
+use crate::storage::{Disk, Storage, create_dir_durably};
 
 /// What is called, from any thread, when a record is durable: fsynced, or delivered before that, or dropped by policy
 /// and counted. It must not block. It is dropped without a call when none of that can come true any more.
@@ -48,6 +49,9 @@ pub struct Appended {
     pub pushed_out: Volume,
 }
 
+/// The name of the file that is locked while a queue is open.
+pub(crate) const LOCK: &str = "lock";
+
 /// An open queue: one directory, one owner. Share it in an `Arc`.
 pub struct Queue {
     pub(crate) shared: Arc<Shared>,
@@ -67,9 +71,10 @@ impl Queue {
         if settings.lanes == 0 || settings.lanes > MAX_LANES {
             return Err(OpenError::Lanes { lanes: settings.lanes });
         }
-        let lock = lock(&settings)?;
+        let lock = lock(&*storage, &settings)?;
         let account = Account::new(settings.max_bytes);
-        let context = Context { storage, account, segment_limit: settings.segment_limit() };
+        let floor = Floor::new(&settings, &*storage);
+        let context = Context { storage, account, floor, segment_limit: settings.segment_limit() };
         let generations = generation::open_all(&settings, &context)?;
         let dir = settings.dir.clone();
         let shared = Arc::new(Shared::new(settings, context, generations, clock));
@@ -116,11 +121,6 @@ impl Queue {
     /// Cancel-safe.
     pub async fn room(&self, bytes: usize) {
         self.shared.context.account.room((bytes + HEADER_BYTES) as u64).await;
-    }
-
-    /// Asks for an fsync within the group commit's time. An append with a callback asks by itself.
-    pub fn sync_soon(&self) {
-        self.shared.ticker.within(self.shared.settings.group_commit);
     }
 
     /// The reader of `lane` (modulo the number of lanes). A lane has one reader at a time: of two, each would be given
@@ -194,16 +194,28 @@ fn run(shared: &Shared) -> io::Result<()> {
     shared.round(true).or_else(|_| shared.round(true))
 }
 
-fn lock(settings: &Settings) -> Result<File, OpenError> {
+/// Somebody who looks at the queue, or a process that is just ending, may hold the lock for a moment: so often it is tried
+/// again …
+const LOCK_ATTEMPTS: u32 = 20;
+
+/// … after so long.
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
+
+fn lock(storage: &dyn Storage, settings: &Settings) -> Result<File, OpenError> {
     let dir = &settings.dir;
     let failed = |source| OpenError::Io { path: dir.clone(), source };
-    fs::create_dir_all(dir).map_err(failed)?;
-    let path = dir.join("lock");
+    create_dir_durably(storage, dir).map_err(failed)?;
+    let path = dir.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.clone() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    let mut attempts = 1;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => std::thread::sleep(LOCK_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { dir: dir.clone() }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        attempts += 1;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cursor::{Cursor, CursorFile, Position};
 use crate::format::{Header, Totals, any_header_at, header_at, next_header};
 use crate::segment::{self, Segment, Segments};
 use crate::stats::{DropReason, Volume};
-use crate::storage::{SegmentFile, Storage};
+use crate::storage::{Mode, SegmentFile, Storage};
 
 /// A lane as it was found.
 #[derive(Debug)]
@@ -34,27 +34,30 @@ pub(crate) struct Recovered {
 pub(crate) fn recover(storage: &dyn Storage, lane: &Path, account: &Account) -> io::Result<Recovered> {
     let (cursor_file, cursor) = CursorFile::open(storage, lane)?;
     let mut segments = Segments::default();
-    let files = segment::list(lane)?;
+    let files = segment::list(storage, lane)?;
     let next_index = files.last().map_or(0, |(index, _)| *index).max(cursor.map_or(0, |c| c.read.segment)) + 1;
     let mut rubbish = None;
     for (index, path) in files {
-        let file = storage.open(&path, false)?;
+        let file = storage.open(&path, Mode::Write)?;
         let end = file.len()?;
-        let Some((_, header)) = next_header(&*file, 0, end)? else {
-            if end > 0 {
-                let torn = any_header_at(&*file, 0, end)?;
-                rubbish = Some(Tail { end: None, torn, cut: true });
+        let first = match next_header(&*file, 0, end) {
+            Ok(Some((_, header))) => Some(header.seq),
+            Ok(None) => {
+                if end > 0 {
+                    let torn = any_header_at(&*file, 0, end)?;
+                    rubbish = Some(Tail { end: None, torn, cut: true });
+                }
+                storage.remove(&path)?;
+                continue;
             }
-            storage.remove(&path)?;
-            continue;
+            // a bad sector keeps nobody from starting: the reader will find out what it costs
+            Err(error) if is_bad_sector(&error) => None,
+            Err(error) => return Err(error),
         };
         rubbish = None;
-        segments.push(Segment { index, path, first: Some(header.seq), end, dirty: false, file: None });
+        segments.push(Segment { index, path, first, end, dirty: false, file: None });
     }
-    let mut tail = match segments.last_mut() {
-        Some(last) => cut_tail(storage, last)?,
-        None => Tail::default(),
-    };
+    let mut tail = find_tail(storage, &mut segments)?;
     if let Some(rubbish) = rubbish {
         // a segment was begun, and not one record got into it whole
         tail = Tail { end: tail.end, torn: rubbish.torn.or(tail.torn), cut: true };
@@ -63,11 +66,24 @@ pub(crate) fn recover(storage: &dyn Storage, lane: &Path, account: &Account) -> 
         account.torn_tail();
     }
 
-    let read = cursor.map_or_else(|| oldest(storage, &mut segments), |cursor| Ok(start(&cursor)))?;
+    let mut read = cursor.map_or_else(|| oldest(storage, &mut segments), |cursor| Ok(start(&cursor)))?;
+    let maybe_old = cursor.is_some_and(|cursor| cursor.maybe_old);
+    if maybe_old && segments.first().is_some_and(|first| first.index > read.segment) {
+        // segments go only once a newer cursor is past them: what lay before the oldest is done with
+        let found = oldest(storage, &mut segments)?;
+        read = if found.at.seq > read.at.seq { found } else { read };
+    }
     let end = tail.end.unwrap_or(Totals::START).max(read.at);
     let flight = match cursor.and_then(|cursor| cursor.flight.filter(|flight| flight.0.at.seq + 1 < cursor.read.at.seq))
     {
-        Some((position, entries)) => restore_flight(storage, &mut segments, account, position, entries)?,
+        Some((position, entries)) => {
+            let found = restore_flight(storage, &mut segments, position)?;
+            if found.is_none() && !maybe_old {
+                let lost = Volume { records: 1, entries: entries.into(), bytes: 0 };
+                account.recovered_lost(DropReason::QueueCorrupt, lost);
+            }
+            found
+        }
         None => None,
     };
     // what was durable was there; what is only half there was being written
@@ -83,7 +99,7 @@ pub(crate) fn recover(storage: &dyn Storage, lane: &Path, account: &Account) -> 
 }
 
 /// Where to read on: at the record that was in flight, unless records right behind it were dropped meanwhile.
-fn start(cursor: &Cursor) -> Position {
+pub(crate) fn start(cursor: &Cursor) -> Position {
     match cursor.flight {
         Some((position, _)) if position.at.seq + 1 == cursor.read.at.seq => position,
         _ => cursor.read,
@@ -93,35 +109,37 @@ fn start(cursor: &Cursor) -> Position {
 /// Without a cursor everything is read again.
 fn oldest(storage: &dyn Storage, segments: &mut Segments) -> io::Result<Position> {
     let beginning = Position { at: Totals::START, segment: 1, offset: 0 };
-    let Some((index, end)) = segments.first().map(|first| (first.index, first.end)) else { return Ok(beginning) };
-    if index == 1 {
+    let found: Vec<(u64, u64)> = segments.iter().map(|segment| (segment.index, segment.end)).collect();
+    if found.first().is_none_or(|(index, _)| *index == 1) {
         return Ok(beginning);
     }
-    let file = segments.open(storage, index)?;
-    Ok(next_header(&*file, 0, end)?.map_or(beginning, |(offset, header)| Position {
-        at: Totals { seq: header.seq, entries: header.entries_before },
-        segment: index,
-        offset,
-    }))
+    for (index, end) in found {
+        let file = segments.open(storage, index)?;
+        match next_header(&*file, 0, end) {
+            Ok(Some((offset, header))) => {
+                let at = Totals { seq: header.seq, entries: header.entries_before };
+                return Ok(Position { at, segment: index, offset });
+            }
+            Err(error) if !is_bad_sector(&error) => return Err(error),
+            // how much was in it nobody can say
+            Ok(None) | Err(_) => tracing::error!(segment = index, "queue segment cannot be read and is left out"),
+        }
+    }
+    Ok(beginning)
 }
 
 fn restore_flight(
     storage: &dyn Storage,
     segments: &mut Segments,
-    account: &Account,
     position: Position,
-    entries: u32,
 ) -> io::Result<Option<(Position, Header)>> {
-    if let Some(end) = segments.get_mut(position.segment).map(|segment| segment.end) {
-        let file = segments.open(storage, position.segment)?;
-        let header = header_at(&*file, position.offset, end)?.filter(|header| header.seq == position.at.seq);
-        if let Some(header) = header {
-            return Ok(Some((position, header)));
-        }
-    }
-    let lost = Volume { records: 1, entries: entries.into(), bytes: 0 };
-    account.recovered_lost(DropReason::QueueCorrupt, lost);
-    Ok(None)
+    let Some(end) = segments.get_mut(position.segment).map(|segment| segment.end) else { return Ok(None) };
+    let file = segments.open(storage, position.segment)?;
+    let header = match header_at(&*file, position.offset, end) {
+        Err(error) if is_bad_sector(&error) => None,
+        other => other?,
+    };
+    Ok(header.filter(|header| header.seq == position.at.seq).map(|header| (position, header)))
 }
 
 fn bytes_from(segments: &Segments, read: Position) -> u64 {
@@ -144,23 +162,44 @@ struct Tail {
     cut: bool,
 }
 
-/// Walks the headers of a lane's last segment and cuts off what is behind the last whole record.
-fn cut_tail(storage: &dyn Storage, last: &mut Segment) -> io::Result<Tail> {
-    let file = storage.open(&last.path, false)?;
-    let (at, end) = walk(&*file, last.end)?;
-    let torn = any_header_at(&*file, at, last.end)?;
-    let cut = at < last.end;
+/// Where a lane ends. A last segment that cannot be read says nothing: then the one before it does.
+fn find_tail(storage: &dyn Storage, segments: &mut Segments) -> io::Result<Tail> {
+    for (behind, segment) in segments.iter_mut().rev().enumerate() {
+        match cut_tail(storage, segment, behind == 0) {
+            Err(error) if is_bad_sector(&error) => {
+                tracing::error!(path = %segment.path.display(), %error, "queue segment cannot be read");
+            }
+            other => return other,
+        }
+    }
+    Ok(Tail::default())
+}
+
+/// Whether the disk cannot read what it holds.
+fn is_bad_sector(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EIO)
+}
+
+/// Walks the headers of a segment and, if it is its lane's last, cuts off what is behind the last whole record.
+fn cut_tail(storage: &dyn Storage, segment: &mut Segment, is_last: bool) -> io::Result<Tail> {
+    let file = storage.open(&segment.path, Mode::Write)?;
+    let (at, end) = walk(&*file, segment.end)?;
+    if !is_last {
+        return Ok(Tail { end, torn: None, cut: false });
+    }
+    let torn = any_header_at(&*file, at, segment.end)?;
+    let cut = at < segment.end;
     if cut {
         file.set_len(at)?;
-        last.end = at;
+        segment.end = at;
     }
     // a process that was killed may have left it to the kernel: it counts as durable once the first fsync is through
-    last.dirty = true;
-    last.file = Some(file);
+    segment.dirty = true;
+    segment.file = Some(file);
     Ok(Tail { end, torn, cut })
 }
 
-fn walk(file: &dyn SegmentFile, len: u64) -> io::Result<(u64, Option<Totals>)> {
+pub(crate) fn walk(file: &dyn SegmentFile, len: u64) -> io::Result<(u64, Option<Totals>)> {
     let (mut at, mut end) = (0, None);
     while let Some((place, header)) = next_header(file, at, len)? {
         at = place + header.size();

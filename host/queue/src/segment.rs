@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::storage::{SegmentFile, Storage};
+use crate::storage::{Mode, SegmentFile, Storage};
 
 const EXTENSION: &str = "seg";
+/// No lane ever has so many segments: the next number is always to be had.
+const INDEXES: u64 = 1 << 56;
 
 /// One file of records. Segments are numbered in the order in which they were begun.
 #[derive(Debug)]
@@ -37,6 +39,10 @@ impl Segments {
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.list.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Segment> + ExactSizeIterator {
+        self.list.iter_mut()
     }
 
     pub(crate) fn first(&self) -> Option<&Segment> {
@@ -89,7 +95,7 @@ impl Segments {
         if let Some(file) = &segment.file {
             return Ok(file.clone());
         }
-        let file = storage.open(&segment.path, false)?;
+        let file = storage.open(&segment.path, Mode::Write)?;
         segment.file = Some(file.clone());
         Ok(file)
     }
@@ -100,16 +106,14 @@ pub(crate) fn path(lane: &Path, index: u64) -> PathBuf {
     lane.join(format!("{index:020}.{EXTENSION}"))
 }
 
-/// The segment files of a lane, in order.
-pub(crate) fn list(lane: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(lane)? {
-        let path = entry?.path();
-        let index = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        if let Some(index) = index.filter(|_| path.extension().is_some_and(|extension| extension == EXTENSION)) {
-            found.push((index, path));
-        }
-    }
+/// The segment files of a lane, in order. A file whose name is written in another way is not the queue's.
+pub(crate) fn list(storage: &dyn Storage, lane: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let index_of = |found: &Path| {
+        let index = found.file_stem()?.to_str()?.parse().ok()?;
+        ((1..INDEXES).contains(&index) && *found == path(lane, index)).then_some(index)
+    };
+    let mut found: Vec<_> =
+        storage.list(lane)?.into_iter().filter_map(|found| Some((index_of(&found)?, found))).collect();
     found.sort_unstable();
     Ok(found)
 }

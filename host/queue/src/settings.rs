@@ -12,6 +12,22 @@ pub const MAX_LANES: u16 = 256;
 /// The budget when nothing else is said: hours of a mid-sized host's telemetry, and no surprise on a small disk.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
+/// What a power cut may make a source send again, and what a disk that spins can well do: an fsync a second.
+pub const DEFAULT_SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Some ten requests: under load an acknowledgement then takes milliseconds, and an fsync is still shared by many.
+pub const DEFAULT_SYNC_BYTES: u64 = 1 << 20;
+
+/// The most that may wait for an fsync by `sync_bytes`: half of what the queue holds in memory before it takes no more.
+pub const MAX_SYNC_BYTES: u64 = 16 << 20;
+
+/// The floor when nothing else is said: with this much left, the machine's logs, its package manager and whoever logs in
+/// to make room still work.
+pub const DEFAULT_MIN_FREE_DISK: u64 = 256 << 20;
+
+/// The default floor takes no larger part of a small file system than one in this many.
+pub(crate) const MIN_FREE_SHARE: u64 = 20;
+
 /// A segment is the unit in which disk space is given back and in which a power cut may repeat deliveries.
 const MAX_SEGMENT_BYTES: u64 = 8 << 20;
 
@@ -50,10 +66,13 @@ pub struct Settings {
     /// A segment that has reached this many bytes is followed by a new one; `None` is an eighth of a lane's share of
     /// the budget, between 64 KiB and 8 MiB.
     pub segment_bytes: Option<u64>,
-    /// Time between fsyncs when nobody waits for them: what a power cut (not a crash of the process) may cost.
+    /// Group commit: what was appended is fsynced, and only then acknowledged, after this long …
     pub sync_interval: Duration,
-    /// How long an append that somebody waits for may wait for others to share its fsync.
-    pub group_commit: Duration,
+    /// … or as soon as so many bytes wait for it, over all lanes. Until then bodies are held in memory as well.
+    pub sync_bytes: u64,
+    /// What the file system must have free, in bytes; with less, the queue behaves as a full one. 0: whatever is free.
+    /// `None`: [`DEFAULT_MIN_FREE_DISK`], or a twentieth of a smaller file system.
+    pub min_free_disk: Option<u64>,
     /// How far, by the time of appending, a lane with a backlog may run ahead of the lane with the oldest one.
     pub lane_spread: Duration,
 }
@@ -69,8 +88,9 @@ impl Settings {
             max_age: None,
             when_full: WhenFull::default(),
             segment_bytes: None,
-            sync_interval: Duration::from_secs(1),
-            group_commit: Duration::from_millis(100),
+            sync_interval: DEFAULT_SYNC_INTERVAL,
+            sync_bytes: DEFAULT_SYNC_BYTES,
+            min_free_disk: None,
             lane_spread: Duration::from_mins(10),
         }
     }

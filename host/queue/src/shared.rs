@@ -4,19 +4,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::account::From;
-use crate::error::AppendError;
-use crate::format::{HEADER_BYTES, Header, MAX_BODY_BYTES};
+use crate::format::HEADER_BYTES;
 use crate::generation::Generation;
 use crate::lane::{Context, Lane, is_disk_full};
-use crate::queue::{Appended, OnDurable, RecordMeta};
-use crate::settings::{Settings, WhenFull};
-use crate::stats::{DropReason, Health, Stats, Volume};
+use crate::settings::Settings;
+use crate::stats::{Health, Stats};
+use crate::storage::Mode;
 use crate::ticker::Ticker;
 
 /// A lane whose oldest record is younger than this has no backlog and is not held back.
@@ -33,11 +29,11 @@ pub(crate) struct Shared {
     /// Oldest first; appends go to the last.
     generations: RwLock<Vec<Arc<Generation>>>,
     /// One for each reader.
-    wake: Vec<Notify>,
+    pub(crate) wake: Vec<Notify>,
     /// Readers that wait for other lanes to make progress.
     held_back: AtomicUsize,
     pub(crate) ticker: Ticker,
-    clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl Shared {
@@ -57,119 +53,8 @@ impl Shared {
         self.generations.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn current(&self) -> Option<Arc<Generation>> {
+    pub(crate) fn current(&self) -> Option<Arc<Generation>> {
         self.generations.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
-    }
-
-    pub(crate) fn append(
-        &self,
-        lane: usize,
-        meta: RecordMeta,
-        body: &Bytes,
-        on_durable: &mut Option<OnDurable>,
-    ) -> Result<Appended, AppendError> {
-        let account = &self.context.account;
-        let Some(current) = self.current().filter(|_| !account.is_closed()) else { return Err(AppendError::Closed) };
-        let lane_index = lane % self.wake.len();
-        let Some(lane) = current.lanes.get(lane_index) else { return Err(AppendError::Closed) };
-        let header = Header {
-            seq: 0,
-            entries_before: 0,
-            len: u32::try_from(body.len()).unwrap_or(u32::MAX),
-            meta,
-            appended_ms: (self.clock)(),
-            body_crc: crc32c::crc32c(body),
-        };
-        let volume = header.volume();
-        if body.len() > MAX_BODY_BYTES || volume.bytes > account.max_bytes() {
-            return Err(self.refuse(DropReason::QueueTooLarge, volume, on_durable));
-        }
-        if account.unsynced_full(1) {
-            return Err(AppendError::Storage);
-        }
-        let pushed_out = match self.make_room(volume) {
-            Ok(pushed_out) => pushed_out,
-            Err(None) => return Err(AppendError::Full),
-            Err(Some(reason)) => return Err(self.refuse(reason, volume, on_durable)),
-        };
-        let waited_for = on_durable.is_some();
-        match lane.append(&self.context, header, body, on_durable) {
-            Ok(seq) => {
-                if account.unsynced_full(2) {
-                    self.ticker.within(Duration::ZERO);
-                } else if waited_for {
-                    self.ticker.within(self.settings.group_commit);
-                }
-                self.wake(lane_index);
-                Ok(Appended { seq, pushed_out })
-            }
-            Err(error) => {
-                account.unreserve(volume);
-                let full = is_disk_full(&error);
-                self.ailing(&error);
-                match self.settings.when_full {
-                    WhenFull::Block if full => Err(AppendError::Full),
-                    _ if full => Err(self.refuse(DropReason::DiskFull, volume, on_durable)),
-                    _ => Err(AppendError::Storage),
-                }
-            }
-        }
-    }
-
-    /// Reserves room by the policy; `Err(None)` means wait.
-    fn make_room(&self, volume: Volume) -> Result<Volume, Option<DropReason>> {
-        let mut pushed_out = Volume::default();
-        while !self.context.account.reserve(volume) {
-            match self.settings.when_full {
-                WhenFull::Block => return Err(None),
-                WhenFull::DropNewest => return Err(Some(DropReason::QueueFullNewest)),
-                WhenFull::DropOldest => match self.drop_oldest() {
-                    Some(dropped) => pushed_out += dropped,
-                    None => return Err(Some(DropReason::QueueFullNewest)),
-                },
-            }
-        }
-        Ok(pushed_out)
-    }
-
-    /// Drops the oldest record of the oldest generation that has one which is not in flight.
-    fn drop_oldest(&self) -> Option<Volume> {
-        for generation in self.generations() {
-            // another append may empty the lane that was the oldest; each turn one lane less has a head
-            while let Some(lane) = generation
-                .lanes
-                .iter()
-                .filter_map(|lane| Some((lane.head_ms()?, lane)))
-                .min_by_key(|(ms, _)| *ms)
-                .map(|(_, lane)| lane)
-            {
-                if let Some(dropped) = lane.drop_head(&self.context, DropReason::QueueFull, i64::MAX) {
-                    self.progress();
-                    return Some(dropped);
-                }
-                if lane.head_ms().is_some() {
-                    // it cannot be read now
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
-    fn refuse(&self, reason: DropReason, volume: Volume, on_durable: &mut Option<OnDurable>) -> AppendError {
-        self.context.account.dropped(reason, volume, From::Door);
-        if let Some(call) = on_durable.take() {
-            call();
-        }
-        AppendError::Dropped(reason)
-    }
-
-    fn ailing(&self, error: &io::Error) {
-        let health = if is_disk_full(error) { Health::DiskFull } else { Health::Failing(error.to_string()) };
-        if self.context.account.set_health(health) {
-            tracing::warn!(sink = self.settings.sink, %error, "queue cannot write to its disk");
-        }
-        self.ticker.within(self.settings.sync_interval);
     }
 
     /// The lane that the reader `index` should read, with its generation; `None` while it has nothing to read.
@@ -223,7 +108,7 @@ impl Shared {
         HeldBack(self)
     }
 
-    fn wake(&self, index: usize) {
+    pub(crate) fn wake(&self, index: usize) {
         if let Some(wake) = self.wake.get(index) {
             wake.notify_one();
         }
@@ -257,22 +142,10 @@ impl Shared {
             result = self.remove_finished(&generations);
         }
         match &result {
-            Ok(()) => self.probe(),
+            Ok(()) => self.look_at_disk(),
             Err(error) => self.ailing(error),
         }
         result
-    }
-
-    fn expire(&self) {
-        let Some(max_age) = self.settings.max_age.and_then(|age| i64::try_from(age.as_millis()).ok()) else { return };
-        let before = (self.clock)().saturating_sub(max_age);
-        for lane in self.generations().iter().flat_map(|generation| &generation.lanes) {
-            while lane.head_ms().is_some_and(|ms| ms < before)
-                && lane.drop_head(&self.context, DropReason::QueueAge, before).is_some()
-            {
-                self.progress();
-            }
-        }
     }
 
     /// Removes generations that are not the last and have nothing left.
@@ -289,25 +162,51 @@ impl Shared {
         Ok(())
     }
 
-    /// After a failed write: finds out whether the disk takes as much again.
-    fn probe(&self) {
-        let account = &self.context.account;
-        if account.health() == Health::Ok {
-            return;
+    /// Finds out whether the disk takes what it did not take before, and whether it has come near its end.
+    fn look_at_disk(&self) {
+        let Context { storage, account, floor, .. } = &self.context;
+        let low = !floor.look(&**storage, 0);
+        match account.health() {
+            Health::Ok if low => self.disk_low(),
+            Health::DiskLow { .. } if !low => self.well_again(),
+            Health::Ok | Health::DiskLow { .. } => {}
+            Health::DiskFull | Health::Failing(_) => self.probe(),
         }
+    }
+
+    /// After a failed write: tries one.
+    fn probe(&self) {
+        let storage = &*self.context.storage;
         let path: PathBuf = self.settings.dir.join("probe");
-        let _ = self.context.storage.remove(&path);
-        let result = self.context.storage.open(&path, true).and_then(|file| {
+        let _ = storage.remove(&path);
+        let result = storage.open(&path, Mode::Create).and_then(|file| {
             file.write(0, &[0; HEADER_BYTES], &vec![0; PROBE_BYTES])?;
             file.sync()
         });
-        let _ = self.context.storage.remove(&path);
+        let _ = storage.remove(&path);
         match result {
-            Ok(()) => {
-                account.set_health(Health::Ok);
-                tracing::info!(sink = self.settings.sink, "queue can write to its disk again");
-            }
+            Ok(()) => self.well_again(),
             Err(error) => self.ailing(&error),
+        }
+    }
+
+    fn well_again(&self) {
+        self.context.account.set_health(Health::Ok);
+        tracing::info!(sink = self.settings.sink, "queue can write to its disk again");
+    }
+
+    pub(crate) fn ailing(&self, error: &io::Error) {
+        let health = if is_disk_full(error) { Health::DiskFull } else { Health::Failing(error.to_string()) };
+        if self.context.account.set_health(health) {
+            tracing::warn!(sink = self.settings.sink, %error, "queue cannot write to its disk");
+        }
+        self.ticker.within(self.settings.sync_interval);
+    }
+
+    pub(crate) fn disk_low(&self) {
+        let min_free = self.context.floor.min_free();
+        if self.context.account.set_health(Health::DiskLow { min_free }) {
+            tracing::warn!(sink = self.settings.sink, min_free, "the queue's disk has less than min_free_disk left");
         }
     }
 }

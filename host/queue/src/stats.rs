@@ -64,19 +64,23 @@ pub enum DropReason {
     QueueTorn,
     /// The disk has no space, and the policy is not to block.
     DiskFull,
+    /// The disk has less than [`min_free_disk`](crate::Settings::min_free_disk) left: the new record, or an older one that
+    /// made way for it.
+    DiskLow,
     /// Larger than the budget or than a record may be.
     QueueTooLarge,
 }
 
 impl DropReason {
     /// Every reason, in the order of [`Stats::dropped`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::QueueFull,
         Self::QueueFullNewest,
         Self::QueueAge,
         Self::QueueCorrupt,
         Self::QueueTorn,
         Self::DiskFull,
+        Self::DiskLow,
         Self::QueueTooLarge,
     ];
 
@@ -89,6 +93,7 @@ impl DropReason {
             Self::QueueCorrupt => "queue_corrupt",
             Self::QueueTorn => "queue_torn",
             Self::DiskFull => "disk_full",
+            Self::DiskLow => "disk_low",
             Self::QueueTooLarge => "queue_too_large",
         }
     }
@@ -109,7 +114,7 @@ pub struct Stats {
     /// Read and not yet committed.
     pub in_flight: Volume,
     /// Lost or refused, in the order of [`DropReason::ALL`].
-    pub dropped: [Volume; 7],
+    pub dropped: [Volume; 8],
     /// Segments whose end was cut off at opening because it held no whole record.
     pub torn_tails: u64,
     /// Fsyncs that failed.
@@ -140,6 +145,11 @@ pub enum Health {
     Ok,
     /// The disk has no space; the queue tries again by itself.
     DiskFull,
+    /// The disk has less space left than the queue is to leave to others; it looks again by itself.
+    DiskLow {
+        /// What must be free, in bytes.
+        min_free: u64,
+    },
     /// A write or an fsync failed; nothing is acknowledged until the records have been written again.
     Failing(String),
 }

@@ -149,6 +149,10 @@ impl Collector {
         let unwell = |sink: weir_push::SinkHealth| match sink.queue {
             weir_push::Health::Ok => None,
             weir_push::Health::DiskFull => Some(format!("no space on the disk for the queue of {}", sink.component)),
+            weir_push::Health::DiskLow { min_free } => Some(format!(
+                "less than {min_free} bytes (min_free_disk) are left on the disk for the queue of {}",
+                sink.component
+            )),
             weir_push::Health::Failing(why) => {
                 Some(format!("the queue of {} cannot be written: {why}", sink.component))
             }

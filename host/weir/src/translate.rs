@@ -171,6 +171,9 @@ fn queue(from: &config::Queue) -> QueueSettings {
             config::WhenFull::DropOldest => weir_queue::WhenFull::DropOldest,
             config::WhenFull::DropNewest => weir_queue::WhenFull::DropNewest,
         },
+        sync_interval: from.sync_interval,
+        sync_bytes: from.sync_bytes,
+        min_free_disk: from.min_free_disk,
     }
 }
 

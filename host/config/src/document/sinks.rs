@@ -1,5 +1,6 @@
 //! `[[remote_write]]` and `[[loki]]`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::http::{self, Url};
@@ -14,6 +15,11 @@ use crate::settings::{Global, Loki, Queue, QueueConfig, RemoteWrite, WhenFull};
 const MOST_LANES: u64 = 256;
 /// A queue's segments take some room of their own; below this nothing useful would fit.
 const SMALLEST_QUEUE: u64 = 1 << 20;
+
+/// More often, a disk does little else; more seldom, much is read again after a crash.
+const SYNC_INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(1);
+/// A page, and what a queue is ready to hold in memory.
+const SYNC_BYTES: RangeInclusive<u64> = 4 << 10..=16 << 20;
 
 pub(super) fn remote_write(
     section: Section<'_>,
@@ -121,7 +127,15 @@ fn protobuf_message(section: &mut Section<'_>, check: &mut Check<'_>) {
 }
 
 fn queue(section: &mut Section<'_>, when_full: WhenFull, check: &mut Check<'_>) -> Queue {
-    let mut queue = Queue { lanes: 8, max_bytes: 1 << 30, max_age: None, when_full };
+    let mut queue = Queue {
+        lanes: 8,
+        max_bytes: 1 << 30,
+        max_age: None,
+        when_full,
+        sync_interval: Duration::from_secs(1),
+        sync_bytes: 1 << 20,
+        min_free_disk: None,
+    };
     let Some(mut section) = section.section("queue", check) else { return queue };
     if let Some(lanes) = section.get::<u64>("lanes", check) {
         queue.lanes = count(&lanes, MOST_LANES, check).unwrap_or(queue.lanes);
@@ -137,6 +151,19 @@ fn queue(section: &mut Section<'_>, when_full: WhenFull, check: &mut Check<'_>) 
     let policies =
         [("block", WhenFull::Block), ("drop_oldest", WhenFull::DropOldest), ("drop_newest", WhenFull::DropNewest)];
     queue.when_full = section.node("when_full").and_then(|node| word(node, &policies, check)).unwrap_or(when_full);
+    if let Some(interval) = section.get::<Duration>("sync_interval", check) {
+        if !SYNC_INTERVALS.contains(&interval.value) {
+            check.error(interval.place, "a queue can be made durable every 10ms to 1m", "", "1s is the default");
+        }
+        queue.sync_interval = interval.value;
+    }
+    if let Some(size) = section.get::<Size>("sync_bytes", check) {
+        if !SYNC_BYTES.contains(&size.value.0) {
+            check.error(size.place, "a queue can be made durable every 4 KiB to 16 MiB", "", "1MiB is the default");
+        }
+        queue.sync_bytes = size.value.0;
+    }
+    queue.min_free_disk = section.value("min_free_disk", check).map(|size: Size| size.0);
     section.finish(check);
     queue
 }

@@ -59,6 +59,14 @@ pub struct Queue {
     pub max_age: Option<Duration>,
     /// `when_full`: `drop_oldest` for remote write and `block` for Loki unless given.
     pub when_full: WhenFull,
+    /// `sync_interval`, 10 ms to 1 min: what was queued becomes durable, and is only then acknowledged (a log file's
+    /// checkpoint moves), after this long. 1s unless given: an fsync a second is nothing to any disk.
+    pub sync_interval: Duration,
+    /// `sync_bytes`, 4 KiB to 16 MiB: or as soon as this much waits for it. 1 MiB unless given.
+    pub sync_bytes: u64,
+    /// `min_free_disk`: with less free on its file system, the queue behaves as a full one. `None`, the default, is
+    /// 256 MiB, or a twentieth of a smaller file system; 0 is no floor.
+    pub min_free_disk: Option<u64>,
 }
 
 /// What becomes of data that a full queue has no room for.

@@ -102,13 +102,17 @@ impl Spec {
 
     /// Opens the sink's queue. Blocks on the disk.
     pub(super) fn open_queue(&self, data_dir: &Path) -> Result<Queue, SinkError> {
-        let QueueSettings { lanes, max_bytes, max_age, when_full } = self.queue.clone();
+        let QueueSettings { lanes, max_bytes, max_age, when_full, sync_interval, sync_bytes, min_free_disk } =
+            self.queue.clone();
         let dir = queue_dir(data_dir, &self.component);
         let settings = weir_queue::Settings {
             lanes,
             max_bytes,
             max_age,
             when_full,
+            sync_interval,
+            sync_bytes,
+            min_free_disk,
             ..weir_queue::Settings::new(dir, self.component.clone())
         };
         Queue::open(settings).map_err(|source| SinkError::Queue { component: self.component.clone(), source })
@@ -117,7 +121,7 @@ impl Spec {
 
 /// A queue's directory: the component's name, with every byte that file systems may treat in a way of their own written
 /// as `%` and two hex digits.
-fn queue_dir(data_dir: &Path, component: &str) -> PathBuf {
+pub(super) fn queue_dir(data_dir: &Path, component: &str) -> PathBuf {
     let mut name = String::with_capacity(component.len());
     for byte in component.bytes() {
         match byte {

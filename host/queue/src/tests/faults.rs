@@ -7,13 +7,10 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::harness::{
-    append, assert_balance, bodies, counted, crashed, drain, meta, open, open_faulty, round, settings, try_next,
+    append, assert_balance, bodies, counted, crashed, drain, fail, meta, open, open_faulty, round, segments,
+    settings, try_next,
 };
 use crate::{AppendError, DropReason, Health, Settings, WhenFull};
-
-fn fail(errno: &std::sync::atomic::AtomicI64, with: i32) {
-    errno.store(i64::from(with), Ordering::SeqCst);
-}
 
 #[tokio::test]
 async fn a_full_disk_blocks_and_recovers_unaided() {
@@ -23,7 +20,7 @@ async fn a_full_disk_blocks_and_recovers_unaided() {
     append(&queue, 0, b"first", 1).unwrap();
     fail(&faults.write_errno, libc::ENOSPC);
     faults.written.store(70, Ordering::SeqCst);
-    assert!(matches!(append(&queue, 0, b"second, torn", 1), Err(AppendError::Full)));
+    assert!(matches!(append(&queue, 0, b"second, torn", 1), Err(AppendError::Full(_))));
     assert_eq!(queue.health(), Health::DiskFull);
     let waiting = tokio::spawn({
         let queue = queue.clone();
@@ -178,4 +175,141 @@ async fn an_unreadable_sector_is_given_up_after_a_while() {
     assert_eq!(&record.body[..], b"good");
     assert_eq!(queue.stats().dropped_for(DropReason::QueueCorrupt).entries, 5);
     assert_balance(&queue.stats());
+}
+
+/// Whatever fails of making a segment durable or getting rid of it: nothing is acknowledged before it is true, and it is
+/// made good when the disk works again.
+#[test]
+fn names_that_cannot_be_made_durable_or_removed_are_tried_again() {
+    let dir = TempDir::new().unwrap();
+    let settings = Settings { segment_bytes: Some(150), ..settings(dir.path(), 1) };
+    let (queue, faults) = open_faulty(&settings);
+    round(&queue).unwrap();
+    let calls = Arc::new(AtomicU64::new(0));
+    let append = |i: u8| queue.append(0, meta(1), &Bytes::from(vec![i; 36]), &mut counted(&calls));
+    append(0).unwrap();
+    append(1).unwrap();
+    fail(&faults.dir_errno, libc::EIO);
+    round(&queue).unwrap_err();
+    assert_eq!(calls.load(Ordering::SeqCst), 0, "a file without a name that lasts is not durable");
+    assert!(matches!(append(9), Err(AppendError::Storage)));
+    fail(&faults.dir_errno, 0);
+    round(&queue).unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), queue.health()), (2, Health::Ok));
+
+    for i in 2..5 {
+        append(i).unwrap();
+    }
+    let mut reader = queue.lane_reader(0);
+    for i in 0..4 {
+        let record = try_next(&mut reader).unwrap();
+        assert_eq!(record.body[0], i);
+        reader.commit(record.seq);
+    }
+    let there = segments(dir.path(), 1, 0).len();
+    assert!(there >= 3);
+    // the cursor first: without it no segment may go
+    fail(&faults.cursor_sync_errno, libc::EIO);
+    round(&queue).unwrap_err();
+    assert_eq!(segments(dir.path(), 1, 0).len(), there);
+    fail(&faults.cursor_sync_errno, 0);
+    fail(&faults.remove_errno, libc::EIO);
+    round(&queue).unwrap_err();
+    assert!(matches!(queue.health(), Health::Failing(_)));
+    assert_eq!(segments(dir.path(), 1, 0).len(), there);
+    fail(&faults.remove_errno, 0);
+    round(&queue).unwrap();
+    assert_eq!((segments(dir.path(), 1, 0).len(), queue.health()), (1, Health::Ok));
+    assert_eq!(bodies(&drain(&queue, 0)), [vec![4; 36]]);
+    assert_balance(&queue.stats());
+}
+
+/// Short writes and files that cannot be made or cut, by every error and policy: a record is refused or taken whole.
+#[test]
+fn a_record_is_refused_or_taken_whole_whatever_fails() {
+    let mut cases = 0;
+    for errno in [libc::ENOSPC, libc::EDQUOT, libc::EIO, libc::EMFILE] {
+        for cut_fails in [false, true] {
+            for written in 0..=100 {
+                let dir = TempDir::new().unwrap();
+                let (queue, faults) = open_faulty(&settings(dir.path(), 1));
+                append(&queue, 0, &[1; 36], 1).unwrap();
+                faults.written.store(written, Ordering::SeqCst);
+                fail(&faults.write_errno, errno);
+                fail(&faults.cut_errno, if cut_fails { libc::EIO } else { 0 });
+                assert!(append(&queue, 0, &[2; 36], 1).is_err());
+                fail(&faults.write_errno, 0);
+                fail(&faults.create_errno, errno);
+                let _ = append(&queue, 0, &[2; 36], 1);
+                fail(&faults.create_errno, 0);
+                round(&queue).unwrap();
+                assert_eq!(queue.health(), Health::Ok, "it recovers unaided");
+                append(&queue, 0, &[3; 36], 1).unwrap();
+                let copy = crashed(dir.path());
+                let delivered = bodies(&drain(&queue, 0));
+                let whole = [[1; 36].to_vec(), [3; 36].to_vec()];
+                let all = [[1; 36].to_vec(), [2; 36].to_vec(), [3; 36].to_vec()];
+                assert!(delivered == whole || delivered == all, "{errno} after {written} bytes: {delivered:?}");
+                assert_balance(&queue.stats());
+                assert_eq!(queue.stats().dropped_total().records, 0);
+                let again = open(&settings(copy.path(), 1));
+                assert_eq!(bodies(&drain(&again, 0)), delivered, "{errno} after {written} bytes, reopened");
+                assert_eq!(again.stats().dropped_total().records, 0);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} writes cut short");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_sector_at_opening_costs_what_it_holds_and_no_more() {
+    for bad in 0..3 {
+        let dir = TempDir::new().unwrap();
+        let settings = Settings { segment_bytes: Some(100), ..settings(dir.path(), 1) };
+        let queue = open(&settings);
+        for i in 0..3_u8 {
+            append(&queue, 0, &[i; 36], 5).unwrap();
+        }
+        queue.close().unwrap();
+        drop(queue);
+        let faults = Arc::<super::harness::Faults>::default();
+        let name = segments(dir.path(), 1, 0)[bad].clone();
+        *faults.bad_file.lock().unwrap() = Some(name);
+        let disk = super::harness::FaultyDisk(faults);
+        let queue = crate::Queue::open_on(settings, Box::new(disk), || 1_000).unwrap();
+        assert_eq!(queue.stats().recovered.records, 3);
+        append(&queue, 0, &[9; 36], 1).unwrap();
+        let mut reader = queue.lane_reader(0);
+        for i in [0, 1, 2, 9].into_iter().filter(|i| usize::from(*i) != bad) {
+            let record = reader.next().await.unwrap();
+            assert_eq!(record.body[0], i, "bad: {bad}");
+            reader.commit(record.seq);
+        }
+        assert!(try_next(&mut reader).is_none());
+        let lost = queue.stats().dropped_for(DropReason::QueueCorrupt);
+        assert_eq!((lost.records, lost.entries), (1, 5), "bad: {bad}");
+        assert_balance(&queue.stats());
+    }
+}
+
+#[test]
+fn a_queue_that_cannot_be_opened_says_why_and_works_later() {
+    let dir = TempDir::new().unwrap();
+    let settings = settings(dir.path(), 1);
+    let queue = open(&settings);
+    append(&queue, 0, b"kept", 1).unwrap();
+    queue.close().unwrap();
+    drop(queue);
+    let faults = Arc::<super::harness::Faults>::default();
+    let try_open = || {
+        crate::Queue::open_on(settings.clone(), Box::new(super::harness::FaultyDisk(faults.clone())), || 1_000)
+    };
+    for errno in [libc::EMFILE, libc::EACCES] {
+        fail(&faults.open_errno, errno);
+        assert!(matches!(try_open(), Err(crate::OpenError::Io { .. })));
+    }
+    fail(&faults.open_errno, 0);
+    let queue = try_open().unwrap();
+    assert_eq!(bodies(&drain(&queue, 0)), [b"kept"]);
 }

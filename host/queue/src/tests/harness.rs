@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use crate::storage::{Disk, SegmentFile, Storage};
+use crate::storage::{Disk, Mode, SegmentFile, Space, Storage};
 use crate::{AppendError, LaneReader, OnDurable, Queue, Record, RecordMeta, Settings, Stats, WhenFull};
 
 /// Longer than any test: the rounds are the test's own.
@@ -22,12 +22,13 @@ pub(super) fn settings(dir: &Path, lanes: u16) -> Settings {
     settings.lanes = lanes;
     settings.when_full = WhenFull::Block;
     settings.sync_interval = NEVER;
-    settings.group_commit = NEVER;
+    settings.sync_bytes = u64::MAX;
+    settings.min_free_disk = Some(0);
     settings
 }
 
 pub(super) fn open(settings: &Settings) -> Queue {
-    let faults = Arc::new(Faults { lost_from: AtomicU64::new(u64::MAX), ..Faults::default() });
+    let faults = Arc::<Faults>::default();
     Queue::open_on(settings.clone(), Box::new(FaultyDisk(faults)), crate::queue::now_ms).unwrap()
 }
 
@@ -98,7 +99,7 @@ fn copy_dir(from: &Path, to: &Path) {
 /// The segment files of a lane of a generation.
 pub(super) fn segments(dir: &Path, generation: u64, lane: u16) -> Vec<PathBuf> {
     let lane = lane_dir(dir, generation, lane);
-    crate::segment::list(&lane).unwrap().into_iter().map(|(_, path)| path).collect()
+    crate::segment::list(&Disk, &lane).unwrap().into_iter().map(|(_, path)| path).collect()
 }
 
 pub(super) fn lane_dir(dir: &Path, generation: u64, lane: u16) -> PathBuf {
@@ -114,27 +115,68 @@ pub(super) fn counted(calls: &Arc<AtomicU64>) -> Option<OnDurable> {
     }))
 }
 
-/// What a disk should do wrong.
-#[derive(Debug, Default)]
+/// What a disk should do wrong. An error number of 0: nothing.
+#[derive(Debug)]
 pub(super) struct Faults {
-    /// Error number of all writes; 0: they succeed.
+    /// Error number of all writes.
     pub(super) write_errno: AtomicI64,
     /// A failing write leaves this many bytes in the file.
     pub(super) written: AtomicU64,
-    /// Error number of all fsyncs; 0: they succeed.
+    /// Error number of all fsyncs of segments …
     pub(super) sync_errno: AtomicI64,
+    /// … of cursors …
+    pub(super) cursor_sync_errno: AtomicI64,
+    /// … and of directories.
+    pub(super) dir_errno: AtomicI64,
     /// A failing fsync overwrites the file with zeros from here on, as a kernel that dropped the pages.
     pub(super) lost_from: AtomicU64,
-    /// Error number of all reads; 0: they succeed.
+    /// Error number of all reads.
     pub(super) read_errno: AtomicI64,
+    /// Error number of making a file …
+    pub(super) create_errno: AtomicI64,
+    /// … of opening one that is there …
+    pub(super) open_errno: AtomicI64,
+    /// … and of removing one.
+    pub(super) remove_errno: AtomicI64,
+    /// Error number of cutting a file.
+    pub(super) cut_errno: AtomicI64,
+    /// A file no byte of which can be read.
+    pub(super) bad_file: Mutex<Option<PathBuf>>,
+    /// What is free on the file system of [`TOTAL`] bytes.
+    pub(super) free: AtomicU64,
 }
 
-impl Faults {
-    fn check(errno: &AtomicI64) -> io::Result<()> {
-        match errno.load(Ordering::SeqCst) as i32 {
-            0 => Ok(()),
-            errno => Err(io::Error::from_raw_os_error(errno)),
+/// The size of a test's file system.
+pub(super) const TOTAL: u64 = 1 << 40;
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            write_errno: AtomicI64::new(0),
+            written: AtomicU64::new(0),
+            sync_errno: AtomicI64::new(0),
+            cursor_sync_errno: AtomicI64::new(0),
+            dir_errno: AtomicI64::new(0),
+            lost_from: AtomicU64::new(u64::MAX),
+            read_errno: AtomicI64::new(0),
+            create_errno: AtomicI64::new(0),
+            open_errno: AtomicI64::new(0),
+            remove_errno: AtomicI64::new(0),
+            cut_errno: AtomicI64::new(0),
+            bad_file: Mutex::default(),
+            free: AtomicU64::new(TOTAL),
         }
+    }
+}
+
+pub(super) fn fail(errno: &AtomicI64, with: i32) {
+    errno.store(i64::from(with), Ordering::SeqCst);
+}
+
+fn check(errno: &AtomicI64) -> io::Result<()> {
+    match errno.load(Ordering::SeqCst) as i32 {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
@@ -146,28 +188,53 @@ struct FaultyFile {
     file: Arc<dyn SegmentFile>,
     faults: Arc<Faults>,
     is_segment: bool,
+    is_bad: bool,
 }
 
 impl Storage for FaultyDisk {
-    fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn SegmentFile>> {
-        let file = Disk.open(path, create)?;
+    fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn SegmentFile>> {
+        check(if mode == Mode::Create { &self.0.create_errno } else { &self.0.open_errno })?;
+        let file = Disk.open(path, mode)?;
         let is_segment = path.extension().is_some_and(|extension| extension == "seg");
-        Ok(Arc::new(FaultyFile { file, faults: self.0.clone(), is_segment }))
+        let is_bad = self.0.bad_file.lock().unwrap().as_deref() == Some(path);
+        Ok(Arc::new(FaultyFile { file, faults: self.0.clone(), is_segment, is_bad }))
     }
 
     /// Tests kill processes, not machines: the page cache is durable enough, and fast.
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
-        Ok(())
+        check(&self.0.dir_errno)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        check(&self.0.remove_errno)?;
         Disk.remove(path)
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        Disk.create_dir(dir)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        check(&self.0.remove_errno)?;
+        Disk.remove_dir(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        Disk.list(dir)
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        Ok(Space { free: self.0.free.load(Ordering::SeqCst), total: TOTAL })
     }
 }
 
 impl SegmentFile for FaultyFile {
     fn write(&self, offset: u64, head: &[u8], body: &[u8]) -> io::Result<()> {
-        if let Err(error) = Faults::check(&self.faults.write_errno) {
+        if let Err(error) = check(&self.faults.write_errno) {
             let all = [head, body].concat();
             let part = all.len().min(self.faults.written.load(Ordering::SeqCst) as usize);
             self.file.write(offset, &all[..part], &[])?;
@@ -177,12 +244,16 @@ impl SegmentFile for FaultyFile {
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        Faults::check(&self.faults.read_errno)?;
+        check(&self.faults.read_errno)?;
+        if self.is_bad {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
         self.file.read(offset, buffer)
     }
 
     fn sync(&self) -> io::Result<()> {
-        if let Err(error) = Faults::check(&self.faults.sync_errno) {
+        let errno = if self.is_segment { &self.faults.sync_errno } else { &self.faults.cursor_sync_errno };
+        if let Err(error) = check(errno) {
             let from = self.faults.lost_from.load(Ordering::SeqCst);
             let len = self.file.len()?;
             if self.is_segment && from < len {
@@ -194,7 +265,8 @@ impl SegmentFile for FaultyFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        Faults::check(&self.faults.write_errno)?;
+        check(&self.faults.cut_errno)?;
+        check(&self.faults.write_errno)?;
         self.file.set_len(len)
     }
 
@@ -205,7 +277,7 @@ impl SegmentFile for FaultyFile {
 
 /// A queue on a disk with faults.
 pub(super) fn open_faulty(settings: &Settings) -> (Queue, Arc<Faults>) {
-    let faults = Arc::new(Faults { lost_from: AtomicU64::new(u64::MAX), ..Faults::default() });
+    let faults = Arc::<Faults>::default();
     let queue = Queue::open_on(settings.clone(), Box::new(FaultyDisk(faults.clone())), || 1_000).unwrap();
     (queue, faults)
 }

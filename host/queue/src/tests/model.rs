@@ -180,7 +180,7 @@ impl Model {
         let Some(first) = first else {
             assert!(if cut { model.durable <= model.head } else { model.head == end }, "records are missing");
             model.records.clear();
-            model.uncertain = cut;
+            model.uncertain |= cut;
             return;
         };
         assert!(first <= model.head, "records are missing");

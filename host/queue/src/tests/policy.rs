@@ -28,7 +28,7 @@ async fn block_refuses_until_there_is_room() {
     let calls = Arc::new(AtomicU64::new(0));
     let mut on_durable = counted(&calls);
     let body = Bytes::from(vec![1; BODY]);
-    assert!(matches!(queue.append(0, meta(3), &body, &mut on_durable), Err(AppendError::Full)));
+    assert!(matches!(queue.append(0, meta(3), &body, &mut on_durable), Err(AppendError::Full(_))));
     assert!(on_durable.is_some());
     assert_eq!(queue.stats().offered.records, 5);
 
@@ -192,7 +192,7 @@ async fn under_load_everything_arrives_in_order() {
         max_bytes: 3_000,
         segment_bytes: Some(700),
         sync_interval: Duration::from_millis(1),
-        group_commit: Duration::ZERO,
+        sync_bytes: 0,
         ..settings(dir.path(), 3)
     };
     let queue = Arc::new(open(&settings));
@@ -205,7 +205,7 @@ async fn under_load_everything_arrives_in_order() {
                 let body = Bytes::copy_from_slice(&i.to_le_bytes().repeat(1 + (i % 7) as usize));
                 let mut on_durable = counted(&calls);
                 while let Err(error) = writer.append(lane, meta(2), &body, &mut on_durable) {
-                    assert!(matches!(error, AppendError::Full));
+                    assert!(matches!(error, AppendError::Full(_)));
                     writer.room(body.len()).await;
                 }
             }
