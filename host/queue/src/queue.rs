@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::account::Account;
 use crate::error::{AppendError, OpenError};
+use crate::floor::Floor;
 use crate::format::HEADER_BYTES;
 use crate::generation;
 use crate::lane::Context;
@@ -18,7 +19,6 @@ use crate::reader::LaneReader;
 use crate::settings::{MAX_LANES, Settings};
 use crate::shared::{Clock, Shared};
 use crate::stats::{Health, Stats, Volume};
-use crate::floor::Floor;
 use crate::storage::{Disk, Storage, create_dir_durably};
 
 /// What is called, from any thread, when a record is durable: fsynced, or delivered before that, or dropped by policy

@@ -34,21 +34,11 @@ struct Part<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        storage: &'a dyn Storage,
-        dir: &'a Path,
-        of: (u64, u16),
-        bodies: bool,
-        in_use: bool,
-    ) -> Self {
+    pub(super) fn new(storage: &'a dyn Storage, dir: &'a Path, of: (u64, u16), bodies: bool, in_use: bool) -> Self {
         Self { storage, dir, of, bodies, in_use, lane: Lane::default(), at: None, gap: None }
     }
 
-    pub(super) fn look(
-        mut self,
-        progress: &mut dyn FnMut(u64),
-        visit: &mut dyn FnMut(&Record),
-    ) -> io::Result<Lane> {
+    pub(super) fn look(mut self, progress: &mut dyn FnMut(u64), visit: &mut dyn FnMut(&Record)) -> io::Result<Lane> {
         let files = segment::list(self.storage, self.dir)?;
         let mut start = Start::of(self.storage, self.dir)?;
         self.at = start.cursor.map(|_| start.read.at);
@@ -197,14 +187,9 @@ impl<'a> Walk<'a> {
                 self.lost(Damage { kind, lost, ..gap });
             }
             Some(gap) => self.lost(gap),
-            None if lost.records > 0 && !self.in_use => self.lost(Damage {
-                kind: DamageKind::Missing,
-                segment: last,
-                offset: end,
-                bytes: 0,
-                seq: at.seq,
-                lost,
-            }),
+            None if lost.records > 0 && !self.in_use => {
+                self.lost(Damage { kind: DamageKind::Missing, segment: last, offset: end, bytes: 0, seq: at.seq, lost })
+            }
             None => {}
         }
     }
@@ -224,7 +209,8 @@ impl<'a> Walk<'a> {
         segment.records += 1;
         segment.entries += u64::from(header.meta.entries);
         segment.range = Some((segment.range.map_or(header.seq, |range| range.0), header.seq));
-        segment.appended_ms = Some((segment.appended_ms.map_or(header.appended_ms, |range| range.0), header.appended_ms));
+        segment.appended_ms =
+            Some((segment.appended_ms.map_or(header.appended_ms, |range| range.0), header.appended_ms));
     }
 
     fn body_is_good(&mut self, part: &Part<'_>, place: u64, header: &Header) -> io::Result<bool> {

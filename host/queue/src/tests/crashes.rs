@@ -225,7 +225,11 @@ fn check(tree: &Tree, history: &History, count: usize, settings: &Settings, kill
     drop(queue);
     let queue = reopen(&disk, settings);
     let left: usize = (0..queue.lanes()).map(|lane| drain(&queue, lane).len()).sum();
-    assert_eq!((left, queue.stats().dropped_for(DropReason::QueueCorrupt).records), (queue.lanes(), 0), "after {count}");
+    assert_eq!(
+        (left, queue.stats().dropped_for(DropReason::QueueCorrupt).records),
+        (queue.lanes(), 0),
+        "after {count}"
+    );
 }
 
 fn small(dir: &Path, lanes: u16) -> Settings {

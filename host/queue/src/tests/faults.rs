@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::harness::{
-    append, assert_balance, bodies, counted, crashed, drain, fail, meta, open, open_faulty, round, segments,
-    settings, try_next,
+    append, assert_balance, bodies, counted, crashed, drain, fail, meta, open, open_faulty, round, segments, settings,
+    try_next,
 };
 use crate::{AppendError, DropReason, Health, Settings, WhenFull};
 
@@ -302,9 +302,8 @@ fn a_queue_that_cannot_be_opened_says_why_and_works_later() {
     queue.close().unwrap();
     drop(queue);
     let faults = Arc::<super::harness::Faults>::default();
-    let try_open = || {
-        crate::Queue::open_on(settings.clone(), Box::new(super::harness::FaultyDisk(faults.clone())), || 1_000)
-    };
+    let try_open =
+        || crate::Queue::open_on(settings.clone(), Box::new(super::harness::FaultyDisk(faults.clone())), || 1_000);
     for errno in [libc::EMFILE, libc::EACCES] {
         fail(&faults.open_errno, errno);
         assert!(matches!(try_open(), Err(crate::OpenError::Io { .. })));
