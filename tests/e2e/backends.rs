@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use weir_rig::config::{job, remote_write};
+use weir_rig::ledger::balanced;
 use weir_rig::prometheus::{Prometheus, samples};
 use weir_rig::target::Target;
 use weir_rig::victoria::VictoriaMetrics;
@@ -49,9 +50,8 @@ async fn a_backend_that_was_away_gets_every_sample_in_order() {
     until("samples while one backend is away", async || target.served() >= away + 8).await;
     let last = target.served() as f64;
     eventually("the other backend is not held up", async || has(&victoria.base(), last).await).await;
-    let queued =
-        weir.metrics().await.sum("weir_records_held", &[("component", "remote_write.prometheus"), ("stage", "queued")]);
-    assert!(queued > 0.0, "what cannot be delivered is queued");
+    let queued = balanced(&weir).await.sink("remote_write.prometheus").queued;
+    assert!(queued > 0, "what cannot be delivered is queued");
 
     prometheus.restart().await;
     let back = target.served() as f64;

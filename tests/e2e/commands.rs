@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tempfile::TempDir;
 use weir_receive::{Preview, Recorder};
 use weir_rig::config::{job, remote_write};
+use weir_rig::ledger::balanced;
 use weir_rig::target::Target;
 use weir_rig::{Weir, build, eventually, http, until};
 
@@ -139,15 +140,11 @@ async fn health_readiness_and_the_ledger() {
     assert_eq!(http::get(&weir.url("/-/healthy")).await.unwrap().0, 200);
     assert_eq!(http::get(&weir.url("/-/ready")).await.unwrap().0, 200);
     until("samples", async || recorder.sample_count() > 30).await;
-    eventually("the ledger balances", async || {
-        let metrics = weir.metrics().await;
-        let of = |stage| metrics.sum("weir_records_total", &[("component", "remote_write.preview"), ("stage", stage)]);
-        let held = |stage| metrics.sum("weir_records_held", &[("component", "remote_write.preview"), ("stage", stage)]);
-        let came = of("read") + of("generated") + of("recovered");
-        let went = of("delivered") + of("dropped") + held("queued") + held("in_flight");
-        if came == went && came > 30.0 { Ok(()) } else { Err(format!("{came} came, {went} went")) }
-    })
-    .await;
+    let ledger = balanced(&weir).await;
+    assert!(ledger.sink("remote_write.preview").read > 30, "{ledger:?}");
+    assert_eq!(ledger.source("scrape.a").handed_on_in_all(), ledger.pipeline("metrics").read);
+    let metrics = weir.metrics().await;
+    assert!(metrics.sum("weir_records_total", &[("source", "scrape.a"), ("stage", "read")]) > 15.0);
     assert_eq!(weir.program().terminate().await, Some(0));
 }
 

@@ -7,6 +7,7 @@
 //! | `/-/ready` | GET | 200, or 503 with what keeps weir from its work |
 //! | `/-/reload` | POST, PUT | reads the configuration again: 200, or 500 with what is wrong with it |
 //! | `/api/v1/targets` | GET | the targets and how they do, in the shape of Prometheus' API |
+//! | `/api/v1/ledger` | GET | what became of every record; see [`ledger`] |
 //!
 //! It has no password: the configuration's default is to listen on loopback only.
 
@@ -14,7 +15,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +24,10 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use weir_telemetry::ledger::Snapshot;
 use weir_telemetry::{Metrics, metrics};
+
+pub mod ledger;
 
 /// The media type for scrapers that do not ask for OpenMetrics. The text is the same: what 0.0.4 does not know are comments
 /// to it.
@@ -39,6 +44,9 @@ pub struct ReloadRequest {
 pub trait Source: Send + Sync + 'static {
     /// What keeps weir from its work; empty when it is ready.
     fn problems(&self) -> impl Future<Output = Vec<String>> + Send;
+
+    /// The conservation ledger at this moment.
+    fn ledger(&self) -> impl Future<Output = Snapshot> + Send;
 
     /// The `data` of `/api/v1/targets`.
     fn targets(&self) -> impl Future<Output = Value> + Send;
@@ -68,6 +76,7 @@ fn router<S: Source>(metrics: Metrics, source: S, reloads: mpsc::Sender<ReloadRe
         .route("/-/ready", get(ready::<S>))
         .route("/-/reload", post(reload::<S>).put(reload::<S>))
         .route("/api/v1/targets", get(targets::<S>))
+        .route("/api/v1/ledger", get(show_ledger::<S>))
         .with_state(Arc::new(Admin { metrics, source, reloads }))
 }
 
@@ -100,8 +109,26 @@ async fn reload<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
     }
 }
 
+async fn show_ledger<S: Source>(
+    State(admin): State<Arc<Admin<S>>>,
+    filter: Result<Query<ledger::Filter>, QueryRejection>,
+) -> Response {
+    match filter {
+        Ok(Query(filter)) => success(ledger::data(&admin.source.ledger().await, &filter)),
+        Err(error) => {
+            let body = serde_json::json!({ "status": "error", "errorType": "bad_data", "error": error.body_text() });
+            (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
+        }
+    }
+}
+
 async fn targets<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
-    axum::Json(serde_json::json!({ "status": "success", "data": admin.source.targets().await })).into_response()
+    success(admin.source.targets().await)
+}
+
+/// Prometheus' envelope.
+fn success(data: Value) -> Response {
+    axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
 }
 
 #[cfg(test)]

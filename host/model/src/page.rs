@@ -86,6 +86,7 @@ pub struct Page<'a> {
 
 /// Takes the pages of one target, one after the other. The sink keeps what it needs by slot.
 pub trait PageSink: Send {
-    /// Takes a page. What cannot be kept is dropped and counted by the sink.
-    fn accept(&mut self, page: &Page<'_>);
+    /// Takes a page. What cannot be kept is dropped and counted by the sink. Returns how many takers have each taken all of
+    /// the page's samples over.
+    fn accept(&mut self, page: &Page<'_>) -> usize;
 }

@@ -15,7 +15,7 @@ use weir_pipeline::guest::{
     Symbols, Verdicts, Wants,
 };
 use weir_pipeline::{MetricsPipeline, PipelineStats, SampleSinks, TargetRoute};
-use weir_telemetry::{Ledger, Metrics};
+use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal};
 
 /// Samples of one page: a large exporter's.
 const SAMPLES: u32 = 2_000;
@@ -64,14 +64,15 @@ impl SampleSinks for Nowhere {
     fn generation(&self) -> u64 {
         1
     }
-    fn open(&self, _: u64) -> Box<dyn PageSink> {
+    fn open(&self, _: u64, _: &PipelineAccount) -> Box<dyn PageSink> {
         Box::new(Self)
     }
 }
 
 impl PageSink for Nowhere {
-    fn accept(&mut self, page: &Page<'_>) {
+    fn accept(&mut self, page: &Page<'_>) -> usize {
         black_box(page.samples);
+        1
     }
 }
 
@@ -80,11 +81,12 @@ impl PageSink for Nowhere {
 fn kept_verdicts(bencher: Bencher<'_, '_>, stages: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let metrics = Metrics::new();
-    let stats = PipelineStats::new(&metrics, &Ledger::new(&metrics));
+    let ledger = Ledger::new(&metrics);
+    let stats = PipelineStats::new(&metrics, &ledger);
     let wants = Wants { series: Some(LabelsWanted::Everything), ..Wants::default() };
     let guests: Vec<Arc<dyn Guest>> = (0..stages).map(|_| Arc::new(Plugin(wants.clone())) as _).collect();
     let pipeline = MetricsPipeline::new("bench", &guests, Arc::new(Nowhere), &stats);
-    let mut route = TargetRoute::new(&[pipeline], 1, Duration::from_secs(15));
+    let mut route = TargetRoute::new(&[pipeline], 1, Duration::from_secs(15), ledger.source("bench", Signal::Samples));
 
     let (mut births, none) = (Births::default(), Births::default());
     for slot in 0..SAMPLES {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use tokio::sync::Semaphore;
 use weir_model::{LabelSet, LogBatch};
-use weir_telemetry::{Account, Signal};
+use weir_telemetry::{Passage, PipelineAccount, Signal, SourceAccount};
 
 use call::run_logs;
 use edits::rebuild;
@@ -20,7 +20,7 @@ use crate::chain::{Chain, ChainSlot, Stage};
 use crate::edit::SetKind;
 use crate::guest::{Guest, LogsEdit, OnError};
 use crate::metrics::{processors, run_here, stages_of};
-use crate::stats::PipelineStats;
+use crate::stats::{Losses, PipelineStats};
 use crate::target::lock;
 use crate::verdict::{Candidate, Fate, Workspace, decide};
 
@@ -34,8 +34,13 @@ const STOP_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a pipeline's batches go.
 pub trait LogSinks: Send + Sync {
-    /// Takes a batch and settles its acknowledgement in time; waits while a queue that blocks is full.
-    fn accept(&self, batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Takes a batch and settles its acknowledgement in time; waits while a queue that blocks is full. Gives how many sinks
+    /// have each taken all of its lines over from the account `from`. Dropped before it is done, it has taken nothing.
+    fn accept<'a>(
+        &'a self,
+        batch: LogBatch,
+        from: &'a PipelineAccount,
+    ) -> Pin<Box<dyn Future<Output = usize> + Send + 'a>>;
 }
 
 /// A pipeline of log lines.
@@ -48,7 +53,7 @@ pub struct LogsPipeline {
     workspaces: Mutex<Vec<Workspace>>,
     verdicts: Mutex<Verdicts>,
     stats: PipelineStats,
-    account: Account,
+    account: PipelineAccount,
 }
 
 /// Kept verdicts on streams, of one chain.
@@ -87,20 +92,28 @@ impl LogsPipeline {
         self.chain.replace(stages_of(&self.name, guests, &self.stats, Signal::Lines))
     }
 
-    /// Takes a batch through the plugins to the sinks. Waits while a plugin is stopped or a sink blocks.
-    pub async fn accept(&self, batch: LogBatch) {
-        self.account.read.inc_by(batch.len() as u64);
-        let mut batch = self.through_plugins(batch).await;
+    /// Takes a batch through the plugins to the sinks. Waits while a plugin is stopped or a sink blocks. The batch's lines
+    /// are in the passage `from`.
+    pub async fn accept(&self, batch: LogBatch, from: &mut Passage) {
+        let mut passage = self.account.take(from, batch.len() as u64);
+        let mut batch = self.through_plugins(batch, &mut passage).await;
         if batch.is_empty() {
             if let Some(ack) = batch.ack.take() {
                 ack.done();
             }
-            return;
+        } else {
+            let lines = batch.len() as u64;
+            let takers = self.sinks.accept(batch, &self.account).await;
+            passage.copied(takers, lines);
+            passage.taken(takers, lines);
+            if takers == 0 {
+                passage.dropped("no_sink", lines);
+            }
         }
-        self.sinks.accept(batch).await;
+        passage.end();
     }
 
-    async fn through_plugins(&self, mut batch: LogBatch) -> LogBatch {
+    async fn through_plugins(&self, mut batch: LogBatch, passage: &mut Passage) -> LogBatch {
         let mut whole: Option<LogBatch> = None;
         loop {
             let permit = self.permits.acquire().await;
@@ -111,6 +124,11 @@ impl LogsPipeline {
             }
             let mut work = lock(&self.workspaces).pop().unwrap_or_default();
             let result = run_here(chain.is_slow(), || self.run(&chain, &mut batch, &mut work));
+            if result.is_err() && whole.is_some() {
+                work.losses.clear();
+            } else {
+                work.losses.settle(passage);
+            }
             lock(&self.workspaces).push(work);
             drop(permit);
             match (result, &whole) {
@@ -190,7 +208,7 @@ impl LogsPipeline {
             }
         }
         let counts_itself = stage.guest.wants().logs.is_none();
-        settle_streams(stage, batch, outcomes, counts_itself);
+        settle_streams(stage, batch, outcomes, counts_itself, &mut work.losses);
         Ok(())
     }
 }
@@ -205,15 +223,23 @@ impl LogsRoute {
         Self(pipelines)
     }
 
-    /// Hands a batch to every pipeline; done when all have taken it. Its acknowledgement settles when each has.
-    pub async fn accept(&self, batch: LogBatch) {
-        let Some((last, others)) = self.0.split_last() else { return };
-        for pipeline in others {
-            let mut twin = copy(&batch);
-            twin.ack.clone_from(&batch.ack);
-            pipeline.accept(twin).await;
+    /// Hands a batch, which `source` has booked, to every pipeline; done when all have taken it. Its acknowledgement settles
+    /// when each has; without a pipeline it fails.
+    pub async fn accept(&self, batch: LogBatch, source: &SourceAccount) {
+        let lines = batch.len() as u64;
+        let mut from = source.passage(lines);
+        from.copied(self.0.len(), lines);
+        if let Some((last, others)) = self.0.split_last() {
+            for pipeline in others {
+                let mut twin = copy(&batch);
+                twin.ack.clone_from(&batch.ack);
+                pipeline.accept(twin, &mut from).await;
+            }
+            last.accept(batch, &mut from).await;
+        } else {
+            from.dropped("no_route", lines);
         }
-        last.accept(batch).await;
+        from.end();
     }
 }
 
@@ -224,7 +250,13 @@ enum Outcome {
     Ends(&'static str),
 }
 
-fn settle_streams(stage: &Stage, batch: &mut LogBatch, outcomes: Vec<Outcome>, counts_itself: bool) {
+fn settle_streams(
+    stage: &Stage,
+    batch: &mut LogBatch,
+    outcomes: Vec<Outcome>,
+    counts_itself: bool,
+    losses: &mut Losses,
+) {
     let rows = batch.len() as u64;
     let mut ended: Vec<(&'static str, u64)> = vec![];
     if outcomes.iter().any(|o| matches!(o, Outcome::Ends(_))) {
@@ -254,7 +286,7 @@ fn settle_streams(stage: &Stage, batch: &mut LogBatch, outcomes: Vec<Outcome>, c
     stage.stats.changed.inc_by(changed);
     let lost: u64 = ended.iter().map(|e| e.1).sum();
     for (reason, n) in ended {
-        stage.stats.ended(n, reason);
+        stage.stats.ended(n, reason, losses);
     }
     let came = if counts_itself { rows } else { lost };
     stage.stats.came_in(came);

@@ -7,7 +7,7 @@ use rapidhash::fast::RandomState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use weir_model::{Page, PageSink};
-use weir_telemetry::{Account, Signal};
+use weir_telemetry::{PipelineAccount, Signal, SourceAccount};
 
 use crate::chain::{ChainSlot, Stage};
 use crate::guest::Guest;
@@ -21,8 +21,9 @@ pub trait SampleSinks: Send + Sync {
     /// Changes when sinks opened before no longer are the right ones.
     fn generation(&self) -> u64;
 
-    /// An encoder of one target's pages into all the pipeline's sinks. `target` says which target; it decides the lane.
-    fn open(&self, target: u64) -> Box<dyn PageSink>;
+    /// An encoder of one target's pages into all the pipeline's sinks, each of which takes its samples over from the
+    /// account `from`. `target` says which target; it decides the lane.
+    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn PageSink>;
 }
 
 /// A pipeline of samples.
@@ -37,7 +38,7 @@ pub struct MetricsPipeline {
     processors: usize,
     workspaces: Mutex<Vec<(Workspace, Vec<u8>)>>,
     stats: PipelineStats,
-    pub(crate) account: Account,
+    pub(crate) account: PipelineAccount,
     hasher: RandomState,
     live: Mutex<Vec<Weak<Mutex<Outputs>>>>,
     later: Mutex<JoinSet<()>>,
@@ -80,7 +81,7 @@ impl MetricsPipeline {
     pub(crate) fn open_sink(&self, target: u64) -> (u64, Box<dyn PageSink>) {
         // the number first: a change between the two is then seen at the next page
         let generation = self.sinks.generation();
-        (generation, self.sinks.open(target))
+        (generation, self.sinks.open(target, &self.account))
     }
 
     pub(crate) fn empty_outputs(&self) -> Outputs {
@@ -132,7 +133,7 @@ pub(crate) fn stages_of(
                     Signal::Lines => wants.logs.is_some(),
                 }
         })
-        .map(|g| Stage { stats: stats.stage(g.name(), pipeline, signal), guest: g.clone() })
+        .map(|g| Stage { stats: stats.stage(g.name(), pipeline), guest: g.clone() })
         .collect()
 }
 
@@ -154,12 +155,13 @@ pub struct TargetRoute {
     interval: Duration,
     /// What [`begin`](Self::begin) returned last.
     epoch: u64,
+    source: SourceAccount,
 }
 
 impl TargetRoute {
-    /// A route for the target of this stable hash, scraped at this interval.
-    pub fn new(pipelines: &[Arc<MetricsPipeline>], target: u64, interval: Duration) -> Self {
-        let mut route = Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, epoch: 0 };
+    /// A route for the target of this stable hash, scraped at this interval, whose pages `source` has booked.
+    pub fn new(pipelines: &[Arc<MetricsPipeline>], target: u64, interval: Duration, source: SourceAccount) -> Self {
+        let mut route = Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, epoch: 0, source };
         route.set_pipelines(pipelines);
         route
     }
@@ -205,14 +207,22 @@ impl TargetRoute {
 
     /// Takes a page.
     pub fn page(&mut self, page: &Page<'_>) {
+        let samples = page.samples.len() as u64;
+        let mut from = self.source.passage(samples);
+        from.copied(self.pipelines.len(), samples);
+        if self.pipelines.is_empty() {
+            from.dropped("no_route", samples);
+        }
         for (pipeline, owner) in self.pipelines.iter_mut().zip(&self.owners) {
+            let passage = owner.account.take(&mut from, samples);
             let (mut work, mut scratch) = lock(&owner.workspaces).pop().unwrap_or_default();
-            run_here(pipeline.is_slow(), || pipeline.accept(page, &mut work, &mut scratch));
+            run_here(pipeline.is_slow(), || pipeline.accept(page, passage, &mut work, &mut scratch));
             let mut kept = lock(&owner.workspaces);
             if kept.len() < owner.processors {
                 kept.push((work, scratch));
             }
         }
+        from.end();
         self.permits.clear();
     }
 

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashMap;
 use rapidhash::fast::RandomState;
 use weir_model::{Births, Labels, Page, PageSink, STALE_NAN, Sample, Slot};
+use weir_telemetry::Passage;
 
 /// No input slot.
 const NOBODY: Slot = Slot::MAX;
@@ -37,6 +38,27 @@ pub(crate) struct Outputs {
     /// Freed on this page; their slots are given out again from the next.
     dying: Vec<Slot>,
     page: PageBuffers,
+}
+
+/// A page that was handed to its sink.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    written: u64,
+    markers: u64,
+    takers: usize,
+}
+
+impl Finished {
+    /// Books the markers, and all of it as taken.
+    pub(crate) fn book(self, passage: &mut Passage) {
+        let samples = self.written + self.markers;
+        passage.generated(self.markers);
+        passage.copied(self.takers, samples);
+        passage.taken(self.takers, samples);
+        if self.takers == 0 {
+            passage.dropped("no_sink", samples);
+        }
+    }
 }
 
 /// A page in the making. Lent for as long as a page passes ([`Outputs::lend`]): a target at rest holds none.
@@ -129,25 +151,25 @@ impl Outputs {
         self.page.samples.push(Sample { slot, ..*sample });
     }
 
-    /// Ends the outputs that nobody owns with a marker each, and hands the page to `sink`. Returns how many markers.
-    pub(crate) fn finish_page(&mut self, time: i64, sink: &mut dyn PageSink) -> usize {
+    /// Ends the outputs that nobody owns with a marker each, and hands the page to `sink`.
+    pub(crate) fn finish_page(&mut self, time: i64, sink: &mut dyn PageSink) -> Finished {
         let written = self.page.samples.len();
         self.end_released(time);
         let page = Page { time, deaths: &self.dying, births: &self.page.births, samples: &self.page.samples };
-        sink.accept(&page);
+        let takers = sink.accept(&page);
         let markers = self.page.samples.len() - written;
         self.begin_page();
-        markers
+        Finished { written: written as u64, markers: markers as u64, takers }
     }
 
     /// Ends all live outputs with a marker each, but for those whose hash is `written_elsewhere`; hands the markers to
-    /// `sink`. Returns how many markers. The table is empty afterwards.
+    /// `sink`. The table is empty afterwards.
     pub(crate) fn end_all(
         &mut self,
         time: i64,
         sink: &mut dyn PageSink,
         written_elsewhere: impl Fn(u64) -> bool,
-    ) -> usize {
+    ) -> Finished {
         self.by_hash.retain(|&hash, _| !written_elsewhere(hash));
         self.release_all();
         self.finish_page(time, sink)

@@ -164,8 +164,8 @@ impl SampleStages {
         }
         stage.stats.came_in(came);
         stage.stats.went_on(came - dropped - failed);
-        stage.stats.ended(dropped, "verdict");
-        stage.stats.ended(failed, failure);
+        stage.stats.ended(dropped, "verdict", &mut work.losses);
+        stage.stats.ended(failed, failure, &mut work.losses);
     }
 }
 
@@ -197,7 +197,7 @@ fn look_at_samples<'a>(
         work.columns.sets = std::mem::take(&mut batch.sets);
         match (answer, stage.guest.on_error()) {
             (Ok(dropped), _) => {
-                stage.stats.ended(dropped, "filtered");
+                stage.stats.ended(dropped, "filtered", &mut work.losses);
                 stage.stats.went_on(n as u64 - dropped);
             }
             (Err(_), OnError::Pass) => stage.stats.went_on(n as u64),
@@ -206,7 +206,7 @@ fn look_at_samples<'a>(
                     rows[i as usize].alive = false;
                 }
                 let reason = if policy == OnError::Stop { "stopped" } else { error.reason() };
-                stage.stats.ended(n as u64, reason);
+                stage.stats.ended(n as u64, reason, &mut work.losses);
             }
         }
     }

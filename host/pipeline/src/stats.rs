@@ -1,9 +1,11 @@
 //! What the pipeline counts about its plugins.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use weir_telemetry::{Account, Ledger, Metrics, Signal};
+use weir_telemetry::{Ledger, Metrics, Passage, PipelineAccount, Signal};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabels {
@@ -62,7 +64,7 @@ impl PipelineStats {
         }
     }
 
-    pub(crate) fn stage(&self, plugin: &str, pipeline: &str, signal: Signal) -> StageStats {
+    pub(crate) fn stage(&self, plugin: &str, pipeline: &str) -> StageStats {
         let labels = StageLabels { plugin: plugin.to_owned(), pipeline: pipeline.to_owned() };
         StageStats {
             records_in: self.records_in.get_or_create(&labels).clone(),
@@ -70,13 +72,13 @@ impl PipelineStats {
             changed: self.changed.get_or_create(&labels).clone(),
             verdicts: self.verdicts.get_or_create(&labels).clone(),
             dropped: self.dropped.clone(),
-            account: self.ledger.account(format!("plugin.{plugin}"), signal),
+            plugin: plugin.into(),
             labels,
         }
     }
 
-    pub(crate) fn account(&self, pipeline: &str, signal: Signal) -> Account {
-        self.ledger.account(format!("pipeline.{pipeline}"), signal)
+    pub(crate) fn account(&self, pipeline: &str, signal: Signal) -> PipelineAccount {
+        self.ledger.pipeline(pipeline, signal)
     }
 }
 
@@ -88,7 +90,7 @@ pub(crate) struct StageStats {
     pub(crate) changed: Counter,
     pub(crate) verdicts: Counter,
     dropped: Family<DropLabels, Counter>,
-    account: Account,
+    plugin: Arc<str>,
     labels: StageLabels,
 }
 
@@ -103,12 +105,41 @@ impl StageStats {
         self.records_out.inc_by(records);
     }
 
-    /// Counts records that ended here.
-    pub(crate) fn ended(&self, records: u64, reason: &'static str) {
+    /// Counts records that ended here, and notes them for the ledger.
+    pub(crate) fn ended(&self, records: u64, reason: &'static str, losses: &mut Losses) {
         if records > 0 {
             let StageLabels { plugin, pipeline } = self.labels.clone();
             self.dropped.get_or_create(&DropLabels { plugin, pipeline, reason }).inc_by(records);
-            self.account.dropped(reason, records);
+            losses.0.push((Some(self.plugin.clone()), reason, records));
+        }
+    }
+}
+
+/// What a page or batch has lost so far. It is booked when the way through the plugins is over: a batch that goes through
+/// them again from the start (a plugin that is stopped) has lost nothing yet.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(Vec<(Option<Arc<str>>, &'static str, u64)>);
+
+impl Losses {
+    /// Notes records that no plugin has ended.
+    pub(crate) fn add(&mut self, reason: &'static str, records: u64) {
+        if records > 0 {
+            self.0.push((None, reason, records));
+        }
+    }
+
+    /// Forgets them.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Books them.
+    pub(crate) fn settle(&mut self, passage: &mut Passage) {
+        for (plugin, reason, records) in self.0.drain(..) {
+            match plugin {
+                Some(plugin) => passage.dropped_by(&plugin, reason, records),
+                None => passage.dropped(reason, records),
+            }
         }
     }
 }

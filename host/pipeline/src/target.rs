@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use weir_model::{LabelStore, Labels, Page, PageSink, Slot};
+use weir_telemetry::Passage;
 
 use crate::chain::Chain;
 use crate::edit::SetKind;
 use crate::metrics::MetricsPipeline;
 use crate::outputs::Outputs;
 use crate::samples::{Row, SampleStages};
+use crate::stats::Losses;
 use crate::verdict::{Candidate, Fate, Workspace, decide};
 
 /// Where a slot's samples go.
@@ -109,7 +111,14 @@ impl TargetPipeline {
         self.chain.is_slow()
     }
 
-    pub(crate) fn accept(&mut self, page: &Page<'_>, work: &mut Workspace, scratch: &mut Vec<u8>) {
+    /// Takes a page, whose samples are in `passage`.
+    pub(crate) fn accept(
+        &mut self,
+        page: &Page<'_>,
+        mut passage: Passage,
+        work: &mut Workspace,
+        scratch: &mut Vec<u8>,
+    ) {
         let chain = self.chain.clone();
         let shared = self.outputs.clone();
         let outputs = &mut *lock(&shared);
@@ -122,18 +131,18 @@ impl TargetPipeline {
         }
         self.bury(page.deaths, outputs);
         self.decide_births(&chain, page, outputs, work, scratch);
-        self.pipeline.account.read.inc_by(page.samples.len() as u64);
         if chain.samples_from() < chain.stages.len() {
             self.write_through_samples(&chain, page, outputs, work, scratch);
         } else {
-            self.write_directly(&chain, page, outputs);
+            self.write_directly(&chain, page, outputs, &mut work.losses);
         }
-        let mut markers = outputs.finish_page(page.time, self.sink.as_mut());
+        work.losses.settle(&mut passage);
+        outputs.finish_page(page.time, self.sink.as_mut()).book(&mut passage);
         outputs.lend(&mut work.page);
         if let Some((mut old, mut sink)) = self.former.take() {
-            markers += old.end_all(page.time, sink.as_mut(), |hash| outputs.writes(hash));
+            old.end_all(page.time, sink.as_mut(), |hash| outputs.writes(hash)).book(&mut passage);
         }
-        self.pipeline.account.generated.inc_by(markers as u64);
+        passage.end();
         self.last_time = page.time;
     }
 
@@ -148,8 +157,9 @@ impl TargetPipeline {
             let time = last_time + interval.as_millis() as i64;
             let others = pipeline.other_outputs(&outputs);
             let written = |hash| others.iter().any(|o| lock(o).writes(hash));
-            let markers = lock(&outputs).end_all(time, sink.as_mut(), written);
-            pipeline.account.generated.inc_by(markers as u64);
+            let mut passage = pipeline.account.begin();
+            lock(&outputs).end_all(time, sink.as_mut(), written).book(&mut passage);
+            passage.end();
         });
     }
 
@@ -239,7 +249,7 @@ impl TargetPipeline {
     }
 
     /// The common way: every plugin decides by labels, so a sample is a look-up of its output.
-    fn write_directly(&mut self, chain: &Chain, page: &Page<'_>, outputs: &mut Outputs) {
+    fn write_directly(&mut self, chain: &Chain, page: &Page<'_>, outputs: &mut Outputs, losses: &mut Losses) {
         let mut tally = Tally::new(chain.stages.len());
         for sample in page.samples {
             match self.route(sample.slot) {
@@ -249,7 +259,7 @@ impl TargetPipeline {
                 Route::Free | Route::Unwritten => tally.unknown += 1,
             }
         }
-        tally.count(chain, page.samples.len() as u64, &self.pipeline);
+        tally.count(chain, page.samples.len() as u64, losses);
     }
 
     fn write_through_samples(
@@ -271,7 +281,7 @@ impl TargetPipeline {
                 Route::Free => tally.unknown += 1,
             }
         }
-        tally.count(chain, page.samples.len() as u64, &self.pipeline);
+        tally.count(chain, page.samples.len() as u64, &mut work.losses);
         let inputs = self.inputs.unpack(scratch);
         let written = self.samples.run(chain, &mut rows, |slot| inputs.get(slot), work);
         let mut duplicates = 0;
@@ -301,7 +311,7 @@ impl TargetPipeline {
             };
             outputs.write(output, &row.sample);
         }
-        self.pipeline.account.dropped("duplicate", duplicates);
+        work.losses.add("duplicate", duplicates);
         work.edited = written;
         work.rows = rows;
     }
@@ -343,7 +353,7 @@ impl Tally {
         }
     }
 
-    fn count(&self, chain: &Chain, samples: u64, pipeline: &MetricsPipeline) {
+    fn count(&self, chain: &Chain, samples: u64, losses: &mut Losses) {
         let mut left = samples;
         for (i, stage) in chain.stages[..chain.series_until()].iter().enumerate() {
             let wants = stage.guest.wants();
@@ -356,13 +366,13 @@ impl Tally {
             let incoming = if wants.samples.is_some() { dropped + failed } else { left };
             stage.stats.came_in(incoming);
             stage.stats.went_on(incoming - (dropped + failed).min(incoming));
-            stage.stats.ended(dropped, "verdict");
+            stage.stats.ended(dropped, "verdict", losses);
             for (_, reason, count) in self.failed.iter().filter(|f| f.0 as usize == i) {
-                stage.stats.ended(*count, reason);
+                stage.stats.ended(*count, reason, losses);
             }
             left = left.saturating_sub(dropped + failed);
         }
-        pipeline.account.dropped("duplicate", self.duplicates);
-        pipeline.account.dropped("unknown_slot", self.unknown);
+        losses.add("duplicate", self.duplicates);
+        losses.add("unknown_slot", self.unknown);
     }
 }

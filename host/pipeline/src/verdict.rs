@@ -8,6 +8,7 @@ use crate::edit::{EditedSets, SetKind, apply_label_edit};
 use crate::guest::{CallError, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch, Verdicts};
 use crate::outputs::PageBuffers;
 use crate::samples::Row;
+use crate::stats::Losses;
 
 /// What became of a label set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub struct Workspace {
     pub(crate) edited: EditedSets,
     pub(crate) columns: ColumnBuilder,
     pub(crate) labels: LabelsBuilder,
+    pub(crate) losses: Losses,
 }
 
 /// Runs all candidates through `stages` (their numbers count from `first`).

@@ -19,7 +19,7 @@ use weir_pipeline::edit::{SetKind, apply_label_edit};
 use weir_pipeline::guest::{Guest, LabelsWanted, SeriesBatch};
 use weir_pipeline::{LogSinks, LogsPipeline, PipelineStats};
 use weir_plugin::{PluginSettings, PluginSource, Plugins, Settings};
-use weir_telemetry::{Ledger, Metrics};
+use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -247,9 +247,13 @@ fn copy(batch: &LogBatch) -> LogBatch {
 struct Last(Mutex<LogBatch>);
 
 impl LogSinks for Last {
-    fn accept(&self, batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn accept<'a>(
+        &'a self,
+        batch: LogBatch,
+        _: &'a PipelineAccount,
+    ) -> Pin<Box<dyn Future<Output = usize> + Send + 'a>> {
         *self.0.lock().unwrap() = batch;
-        Box::pin(std::future::ready(()))
+        Box::pin(std::future::ready(1))
     }
 }
 
@@ -278,10 +282,14 @@ fn redact(time: Duration) {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let sink = Arc::new(Last::default());
-    let stats = PipelineStats::new(&Metrics::new(), &Ledger::new(&Metrics::new()));
+    let ledger = Ledger::new(&Metrics::new());
+    let source = ledger.source("bench", Signal::Lines);
+    let stats = PipelineStats::new(&Metrics::new(), &ledger);
     let pipeline = LogsPipeline::new("bench", &[guest], sink.clone(), &stats);
     let plugin = |batch: LogBatch| {
-        runtime.block_on(pipeline.accept(batch));
+        let mut from = source.passage(batch.len() as u64);
+        runtime.block_on(pipeline.accept(batch, &mut from));
+        from.end();
         sink.0.lock().unwrap().text.len()
     };
     compare("drop and redact lines", 3.5, time, || copy(&lines), native, plugin);

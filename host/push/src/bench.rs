@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use weir_model::{LabelSet, Page, PageSink};
 use weir_relabel::Rules;
+use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal};
 
 use crate::batch::BatchSettings;
 use crate::intake::{Intake, Offered, Parcel};
@@ -14,7 +15,7 @@ use crate::scratch::ScratchPool;
 struct Nowhere;
 
 impl Intake for Nowhere {
-    fn routed(&self, _: u64, _: i64) {}
+    fn routed(&self, _: &PipelineAccount, _: u64, _: i64) {}
     fn dropped(&self, _: &'static str, _: u64) {}
     fn offer(&self, _: usize, _: &mut Parcel) -> Offered {
         Offered::Settled
@@ -33,7 +34,8 @@ pub fn encoder(max_bytes: usize) -> Target {
     let batch = BatchSettings { max_bytes, max_records: u32::MAX, ..BatchSettings::REMOTE_WRITE };
     let encoding = Encoding { external_labels: LabelSet::default(), write_relabel: Rules::default(), batch, lanes: 1 };
     let group = Arc::new(Group::new(encoding, vec![Arc::new(Nowhere)]));
-    Target(TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 0), group)
+    let from = Ledger::new(&Metrics::new()).pipeline("bench", Signal::Samples);
+    Target(TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 0, from), group)
 }
 
 impl Target {

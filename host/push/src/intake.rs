@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use weir_queue::{OnDurable, RecordMeta};
+use weir_telemetry::PipelineAccount;
 
 /// A request's body on its way into a queue.
 pub(crate) struct Parcel {
@@ -26,8 +27,9 @@ pub(crate) enum Offered {
 
 /// One sink, as an encoder sees it. Called once a page, a batch or a request, never once a record.
 pub(crate) trait Intake: Send + Sync {
-    /// Records were routed to the sink; the newest is of `newest_ms` since the epoch.
-    fn routed(&self, records: u64, newest_ms: i64);
+    /// Records were routed to the sink, which takes them over from a pipeline's account; the newest is of `newest_ms` since
+    /// the epoch.
+    fn routed(&self, from: &PipelineAccount, records: u64, newest_ms: i64);
     /// Some of them end before they are in a parcel.
     fn dropped(&self, reason: &'static str, records: u64);
     /// Gives a parcel to the queue.

@@ -2,11 +2,11 @@
 //! change of it is its [`Binding`].
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use weir_queue::{AppendError, DropReason, Health, Queue};
-use weir_telemetry::Account;
+use weir_telemetry::{PipelineAccount, SinkAccount};
 
 use crate::intake::{Intake, Offered, Parcel};
 use crate::metrics::SinkMetrics;
@@ -15,9 +15,7 @@ use crate::protocol::Protocol;
 /// See the [module](self).
 pub(crate) struct Sink {
     protocol: Protocol,
-    account: Account,
-    /// Records that are routed to the sink and not yet in its queue.
-    buffered: AtomicI64,
+    account: SinkAccount,
     binding: RwLock<Arc<Binding>>,
     removed: AtomicBool,
 }
@@ -43,22 +41,16 @@ impl BookedQueue {
 }
 
 impl Sink {
-    pub(crate) fn new(protocol: Protocol, account: Account, binding: Binding) -> Self {
-        Self {
-            protocol,
-            account,
-            buffered: AtomicI64::new(0),
-            binding: RwLock::new(Arc::new(binding)),
-            removed: AtomicBool::new(false),
-        }
+    pub(crate) fn new(protocol: Protocol, account: SinkAccount, binding: Binding) -> Self {
+        Self { protocol, account, binding: RwLock::new(Arc::new(binding)), removed: AtomicBool::new(false) }
     }
 
     /// The sink in the ledger: `remote_write.<name>` or `loki.<name>`.
     pub(crate) fn component(&self) -> &str {
-        self.account.component()
+        self.account.name()
     }
 
-    pub(crate) fn account(&self) -> &Account {
+    pub(crate) fn account(&self) -> &SinkAccount {
         &self.account
     }
 
@@ -94,25 +86,45 @@ impl Sink {
 
     /// Brings ledger and metrics up to what the queue says.
     pub(crate) fn refresh(&self) {
-        let binding = self.binding();
-        let Some(queue) = &binding.queue else { return };
-        let stats = queue.queue.stats();
-        let mut booked = queue.booked.lock().unwrap_or_else(PoisonError::into_inner);
-        for (reason, booked) in DropReason::ALL.into_iter().zip(booked.iter_mut()) {
-            let now = stats.dropped_for(reason).entries;
-            let new = now.saturating_sub(*booked);
-            *booked = now;
-            self.count_lost(&binding.metrics, reason.as_str(), new);
-        }
-        drop(booked);
-        let queued = self.buffered.load(Ordering::Relaxed) + stats.queued.entries as i64;
-        let in_flight = stats.in_flight.entries as i64;
-        self.account.queued.set(queued);
-        self.account.in_flight.set(in_flight);
-        binding.metrics.pending(queued + in_flight);
+        let _booking = self.account.booking();
+        self.show();
     }
 
-    /// Counts records that end here and are in no queue any more.
+    /// The same for a look at the ledger, or within a booking.
+    pub(crate) fn show(&self) {
+        let binding = self.binding();
+        let Some(queue) = &binding.queue else { return };
+        // held from the look at the queue to the ledger: of two who refresh, the later has the later numbers
+        let mut booked = queue.booked.lock().unwrap_or_else(PoisonError::into_inner);
+        let stats = queue.queue.stats();
+        let mut new = [("", 0); DropReason::ALL.len()];
+        for ((reason, booked), new) in DropReason::ALL.into_iter().zip(booked.iter_mut()).zip(&mut new) {
+            let now = stats.dropped_for(reason).entries;
+            *new = (reason.as_str(), now.saturating_sub(*booked));
+            *booked = now;
+        }
+        self.account.stored(stats.queued.entries, stats.in_flight.entries, new);
+        drop(booked);
+        for (reason, records) in new.into_iter().filter(|(_, records)| *records > 0) {
+            binding.metrics.dropped(reason, records);
+        }
+        binding.metrics.pending(self.account.queued() + self.account.in_flight.get());
+    }
+
+    /// weir stops, and nothing takes what is in the buffers any more: it had no room in the queue until now.
+    pub(crate) fn abandon(&self) {
+        let records = self.account.buffered();
+        if records > 0 {
+            tracing::error!(
+                sink = self.component(),
+                records,
+                "weir stops with records that found no room in the queue"
+            );
+            self.dropped("abandoned", records);
+        }
+    }
+
+    /// Counts records that end here, in a request; within a booking with the queue's commit.
     pub(crate) fn count_lost(&self, metrics: &SinkMetrics, reason: &'static str, records: u64) {
         if records > 0 {
             self.account.dropped(reason, records);
@@ -133,26 +145,29 @@ impl Sink {
 }
 
 impl Intake for Sink {
-    fn routed(&self, records: u64, newest_ms: i64) {
-        self.account.read.inc_by(records);
-        self.buffered.fetch_add(records as i64, Ordering::Relaxed);
+    fn routed(&self, from: &PipelineAccount, records: u64, newest_ms: i64) {
+        self.account.take(from, records);
         self.binding().metrics.routed(newest_ms);
     }
 
     fn dropped(&self, reason: &'static str, records: u64) {
-        self.buffered.fetch_sub(records as i64, Ordering::Relaxed);
-        self.count_lost(&self.binding().metrics, reason, records);
+        if records > 0 {
+            self.account.dropped_unqueued(reason, records);
+            self.binding().metrics.dropped(reason, records);
+        }
     }
 
     fn offer(&self, lane: usize, parcel: &mut Parcel) -> Offered {
         let binding = self.binding();
+        let booking = self.account.booking();
         let appended = match &binding.queue {
             Some(queue) => queue.queue.append(lane, parcel.meta, &parcel.body, &mut parcel.on_durable),
             None => Err(AppendError::Closed),
         };
         match appended {
             Ok(_) | Err(AppendError::Dropped(_)) => {
-                self.buffered.fetch_sub(i64::from(parcel.meta.entries), Ordering::Relaxed);
+                self.account.stored_more(u64::from(parcel.meta.entries));
+                drop(booking);
                 Offered::Settled
             }
             // A scrape cannot be made to wait as a file can: what does not fit is dropped for this sink alone.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use weir_client::BuildError;
 use weir_model::PageSink;
 use weir_queue::{Health, OpenError};
-use weir_telemetry::{Ledger, Metrics};
+use weir_telemetry::{Ledger, Metrics, PipelineAccount};
 
 use crate::intake::Intake;
 use crate::metrics::Families;
@@ -146,6 +146,12 @@ impl Sinks {
             state: Mutex::default(),
         });
         inner.apply(open::specs(remote_writes, lokis)?).await?;
+        let shown = Arc::downgrade(&inner);
+        ledger.before_look(move || {
+            if let Some(inner) = shown.upgrade() {
+                inner.sinks().iter().for_each(|sink| sink.show());
+            }
+        });
         let ticker = tokio::spawn(tick(Arc::downgrade(&inner)));
         Ok(Self { inner, ticker })
     }
@@ -173,10 +179,11 @@ impl Sinks {
     }
 
     /// An encoder for one target, to the remote write sinks of these names. `target_hash` must be the same in every
-    /// process: it decides the lane, and a lane's records may still be on disk.
-    pub fn remote_write_target(&self, names: &[String], target_hash: u64) -> Box<dyn PageSink> {
+    /// process: it decides the lane, and a lane's records may still be on disk. The sinks take the samples over from the
+    /// account `from`.
+    pub fn remote_write_target(&self, names: &[String], target_hash: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
         let groups = lock(&self.inner.state).remote_write_groups(names);
-        Box::new(outlet::TargetOutlet::new(groups, &self.inner.scratch, target_hash))
+        Box::new(outlet::TargetOutlet::new(groups, &self.inner.scratch, target_hash, from))
     }
 
     /// An outlet for log batches, to the Loki sinks of these names.
@@ -190,7 +197,8 @@ impl Sinks {
         self.inner.sinks().into_iter().map(health).collect()
     }
 
-    /// Brings metrics and ledger up to this moment; otherwise they are up to a quarter of a second old.
+    /// Brings the sinks' metrics up to this moment; otherwise they are up to a quarter of a second old. (A look at the ledger
+    /// does that by itself.)
     pub fn refresh(&self) {
         self.inner.refresh();
     }
@@ -214,6 +222,9 @@ impl Sinks {
         while senders.join_next().await.is_some() {}
         for sink in self.inner.sinks() {
             reload::close(&sink).await;
+            sink.abandon();
+            let (queued, in_flight) = (sink.account().queued(), sink.account().in_flight.get());
+            tracing::info!(sink = sink.component(), queued, in_flight, "sink is closed, its queue stays on disk");
         }
     }
 }

@@ -172,7 +172,7 @@ impl ScrapeManager {
         let pool = Pool {
             shared: Arc::clone(&self.shared),
             outlets: Arc::clone(&self.outlets),
-            account: self.ledger.account(format!("scrape.{}", job.settings.job_name), Signal::Samples),
+            account: self.ledger.source(&format!("scrape.{}", job.settings.job_name), Signal::Samples),
             board: Arc::clone(&board),
             job: job.clone(),
             orders: receiver,

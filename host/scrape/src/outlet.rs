@@ -38,7 +38,8 @@ pub trait TargetOutlet: Send {
     /// start over, and all former ones are gone. A `begin` may be followed by another, or by `close`, without a page.
     fn begin(&mut self) -> BoxFuture<'_, u64>;
 
-    /// Takes a page. What cannot be kept is dropped and counted by the outlet.
+    /// Takes a page. Its samples are in flight in the source's account, and the outlet goes on with their
+    /// [`passage`](weir_telemetry::SourceAccount::passage). What cannot be kept is dropped and counted by the outlet.
     fn page(&mut self, page: &Page<'_>);
 
     /// No page will follow: because the target was `removed`, so that its series end, or because weir stops, so that they

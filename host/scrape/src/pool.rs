@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 use weir_client::Client;
 use weir_discovery::TargetGroup;
-use weir_telemetry::Account;
+use weir_telemetry::SourceAccount;
 
 use crate::outlet::{Outlets, TargetInfo};
 use crate::scrape_loop::{Loop, Order, Plan, Shared};
@@ -61,7 +61,7 @@ impl Board {
 pub(crate) struct Pool {
     pub(crate) shared: Arc<Shared>,
     pub(crate) outlets: Arc<dyn Outlets>,
-    pub(crate) account: Account,
+    pub(crate) account: SourceAccount,
     pub(crate) board: Arc<Board>,
     pub(crate) job: Job,
     pub(crate) orders: watch::Receiver<PoolOrder>,
@@ -190,7 +190,7 @@ impl Pool {
 }
 
 impl Job {
-    fn plan(&self, account: &Account, target: Target, too_many: Option<usize>) -> Plan {
+    fn plan(&self, account: &SourceAccount, target: Target, too_many: Option<usize>) -> Plan {
         Plan {
             settings: Arc::clone(&self.settings),
             target,

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::{debug, info, warn};
 use weir_client::Client;
 use weir_discovery::DiscoveryMetrics;
-use weir_telemetry::Account;
+use weir_telemetry::SourceAccount;
 
 use crate::body::{self, BodyPool};
 use crate::clock::{self, Grid};
@@ -40,7 +40,7 @@ pub(crate) struct Plan {
     pub(crate) settings: Arc<JobSettings>,
     pub(crate) target: Target,
     pub(crate) client: Client,
-    pub(crate) account: Account,
+    pub(crate) account: SourceAccount,
     /// How many targets the job has, when they are too many.
     pub(crate) too_many: Option<usize>,
 }
@@ -206,26 +206,28 @@ impl Loop {
             extra: settings.extra_scrape_metrics.then_some(extra),
         };
         self.memory.finish(&report, time, &mut scratch);
+        self.account(plan, &report, outcome.as_ref().err());
         self.outlet.page(&scratch.page(time));
         self.shared.scratches.give_back(scratch);
-        self.account(plan, &report, outcome.as_ref().err());
         self.show(plan, time, &report, outcome.err());
     }
 
-    /// Books what became of the samples.
+    /// Books what became of the samples; those of the page to be handed on are in flight from here.
     fn account(&self, plan: &Plan, report: &Report, error: Option<&ScrapeError>) {
         let (account, counts) = (&plan.account, &report.counts);
-        account.read.inc_by(counts.scraped);
-        account.generated.inc_by(report.values().count() as u64);
+        let generated = report.values().count() as u64;
         if let Some(error) = error {
-            account.dropped(error.reason(), counts.scraped);
+            account.book(counts.scraped, generated, &[(error.reason(), counts.scraped)]);
             self.shared.metrics.failed(&plan.settings.job_name, error);
             return;
         }
-        account.dropped("metric_relabel", counts.scraped - counts.relabelled);
-        account.dropped("duplicate", counts.duplicates);
-        account.dropped("out_of_order", counts.out_of_order);
-        account.dropped("out_of_bounds", counts.out_of_bounds);
+        let dropped = [
+            ("metric_relabel", counts.scraped - counts.relabelled),
+            ("duplicate", counts.duplicates),
+            ("out_of_order", counts.out_of_order),
+            ("out_of_bounds", counts.out_of_bounds),
+        ];
+        account.book(counts.scraped, generated, &dropped);
         self.shared.metrics.rejected(counts);
     }
 

@@ -276,7 +276,7 @@ async fn a_page_is_handed_on_and_only_what_changes_is_born_or_dies() {
 
     let status = &rig.manager.targets()[0];
     assert_eq!((status.health, status.last_error.as_deref()), (Health::Up, None));
-    assert!(rig.shows("weir_records_total{component=\"scrape.j\",signal=\"samples\",stage=\"read\""));
+    assert!(rig.shows("weir_records_total{signal=\"samples\",source=\"scrape.j\",stage=\"read\""));
     assert!(rig.shows("prometheus_target_scrape_pool_targets{scrape_job=\"j\"} 1"));
 
     rig.manager.stop().await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use weir_model::LogBatch;
-use weir_telemetry::{Account, Ledger, Signal};
+use weir_telemetry::{Ledger, Signal, SourceAccount};
 
 use crate::checkpoint;
 use crate::metrics::TailMetrics;
@@ -96,7 +96,7 @@ impl Tail {
                 let _ = tell.send(());
             })
             .map_err(|source| StartError::Thread { name: name.clone(), source })?;
-        let account = ledger.account(format!("file_logs.{name}"), Signal::Lines);
+        let account = ledger.source(&format!("file_logs.{name}"), Signal::Lines);
         let forwarder = tokio::spawn(forward(batches, outlet, account, wake.clone(), unacked));
         Ok(Self { wake, ended: Some(ended), reader: Some(reader), forwarder })
     }
@@ -131,14 +131,14 @@ impl Drop for Tail {
 async fn forward(
     mut batches: mpsc::Receiver<LogBatch>,
     outlet: Arc<dyn LogOutlet>,
-    account: Account,
+    account: SourceAccount,
     wake: Arc<Wake>,
     unacked: Arc<Unacked>,
 ) {
     while let Some(batch) = batches.recv().await {
         unacked.taken(batch.text.len() as u64);
         wake.room();
-        account.read.inc_by(batch.len() as u64);
+        account.book(batch.len() as u64, 0, &[]);
         outlet.accept(batch).await;
     }
 }

@@ -4,5 +4,5 @@ pub mod ledger;
 pub mod logging;
 pub mod metrics;
 
-pub use ledger::{Account, Ledger, Signal};
+pub use ledger::{Ledger, Passage, PipelineAccount, Role, Signal, SinkAccount, SourceAccount};
 pub use metrics::Metrics;

@@ -14,8 +14,10 @@ use weir_plugin::{PluginSet, PluginSource, Plugins};
 use weir_push::{LokiOutlet, Sinks};
 use weir_scrape::ScrapeManager;
 use weir_tail::Tails;
-use weir_telemetry::{Ledger, Metrics};
+use weir_telemetry::ledger::Checker;
+use weir_telemetry::{Ledger, Metrics, PipelineAccount};
 
+use crate::books;
 use crate::routes::{JobRoute, Routes, Table};
 use crate::translate;
 
@@ -81,6 +83,8 @@ pub(crate) struct Collector {
     scrape: ScrapeManager,
     tails: Tails,
     swaps: tokio::task::JoinHandle<()>,
+    ledger: Ledger,
+    checks: tokio::task::JoinHandle<()>,
 }
 
 impl Collector {
@@ -97,7 +101,7 @@ impl Collector {
         let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
         let parts = Arc::new(Parts { sinks, stats: PipelineStats::new(metrics, &ledger) });
         let pipelines = Arc::new(Mutex::new(Pipelines::default()));
-        let routes = Routes::default();
+        let routes = Routes::new(&ledger);
         routes.replace(lay(&config, &plugins.current(), &parts, &pipelines));
         let scrape = ScrapeManager::new(Arc::new(routes.clone()), metrics, ledger.clone());
         let lines = routes.clone();
@@ -111,7 +115,8 @@ impl Collector {
         scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
         tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
         let swaps = tokio::spawn(follow_swaps(plugins.subscribe(), pipelines.clone()));
-        Ok(Self { config, embedded, plugins, parts, pipelines, routes, scrape, tails, swaps })
+        let checks = tokio::spawn(books::check(Checker::new(&ledger, metrics)));
+        Ok(Self { config, embedded, plugins, parts, pipelines, routes, scrape, tails, swaps, ledger, checks })
     }
 
     /// Goes over to another configuration; on an error the old one stays in force. Sources, targets and sinks that did not
@@ -176,15 +181,22 @@ impl Collector {
         &self.scrape
     }
 
+    /// The conservation ledger.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Ends in the order of the data: sources stop, what they read becomes durable, then the senders drain, all within
     /// bounds. What cannot be sent stays in the queues.
     pub(crate) async fn stop(self) {
-        let Self { scrape, tails, parts, swaps, plugins, .. } = self;
+        let Self { scrape, tails, parts, swaps, plugins, ledger, checks, .. } = self;
         swaps.abort();
+        checks.abort();
         // Tails wait for what they have handed on to become durable; a flush now saves them the buffers' deadline.
         parts.sinks.flush();
         tokio::join!(scrape.stop(), tails.stop());
         parts.sinks.shutdown(translate::DRAIN).await;
+        books::close(&ledger);
         drop(plugins);
     }
 }
@@ -324,8 +336,8 @@ impl SampleSinks for MetricsTo {
         self.parts.sinks.generation()
     }
 
-    fn open(&self, target: u64) -> Box<dyn PageSink> {
-        self.parts.sinks.remote_write_target(&self.names, target)
+    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
+        self.parts.sinks.remote_write_target(&self.names, target, from)
     }
 }
 
@@ -356,7 +368,11 @@ impl LogsTo {
 }
 
 impl LogSinks for LogsTo {
-    fn accept(&self, batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move { self.outlet().accept(batch).await })
+    fn accept<'a>(
+        &'a self,
+        batch: LogBatch,
+        from: &'a PipelineAccount,
+    ) -> Pin<Box<dyn Future<Output = usize> + Send + 'a>> {
+        Box::pin(async move { self.outlet().accept(batch, from).await })
     }
 }

@@ -1,6 +1,7 @@
 //! The weir program: the only place that knows all the others.
 
 mod args;
+mod books;
 mod check;
 mod collector;
 mod demo;

@@ -10,6 +10,7 @@ use weir_model::{LogBatch, Page};
 use weir_pipeline::{LogsRoute, MetricsPipeline, TargetRoute};
 use weir_scrape::{Outlets, TargetInfo, TargetOutlet};
 use weir_tail::LogOutlet;
+use weir_telemetry::{Ledger, Signal, SourceAccount};
 
 /// The table of one configuration.
 #[derive(Default)]
@@ -30,25 +31,34 @@ pub(crate) struct JobRoute {
 }
 
 /// The table in force. Targets look at each page, sources at each batch.
-#[derive(Clone, Default)]
-pub(crate) struct Routes(Arc<RwLock<Arc<Table>>>);
+#[derive(Clone)]
+pub(crate) struct Routes {
+    table: Arc<RwLock<Arc<Table>>>,
+    ledger: Ledger,
+}
 
 impl Routes {
+    /// An empty table. What comes from sources goes on in their accounts in `ledger`.
+    pub(crate) fn new(ledger: &Ledger) -> Self {
+        Self { table: Arc::default(), ledger: ledger.clone() }
+    }
+
     /// The table in force.
     pub(crate) fn load(&self) -> Arc<Table> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Puts another table in force; its generation is set here.
     pub(crate) fn replace(&self, mut table: Table) {
-        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.table.write().unwrap_or_else(PoisonError::into_inner);
         table.generation = slot.generation + 1;
         *slot = Arc::new(table);
     }
 
     /// The outlet of a source of lines.
     pub(crate) fn lines(&self, source: &str) -> Arc<dyn LogOutlet> {
-        Arc::new(Lines { routes: self.clone(), source: source.to_owned() })
+        let account = self.ledger.source(&format!("file_logs.{source}"), Signal::Lines);
+        Arc::new(Lines { routes: self.clone(), source: source.to_owned(), account })
     }
 }
 
@@ -56,11 +66,12 @@ impl Outlets for Routes {
     fn open(&self, target: &TargetInfo) -> Box<dyn TargetOutlet> {
         let table = self.load();
         let job = table.jobs.get(&target.job).cloned().unwrap_or_default();
+        let account = self.ledger.source(&format!("scrape.{}", target.job), Signal::Samples);
         Box::new(Outlet {
             routes: self.clone(),
             job: target.job.clone(),
             seen: table.generation,
-            route: Some(TargetRoute::new(&job.pipelines, target.hash, job.interval)),
+            route: Some(TargetRoute::new(&job.pipelines, target.hash, job.interval, account)),
         })
     }
 }
@@ -107,6 +118,7 @@ impl TargetOutlet for Outlet {
 struct Lines {
     routes: Routes,
     source: String,
+    account: SourceAccount,
 }
 
 impl LogOutlet for Lines {
@@ -114,9 +126,7 @@ impl LogOutlet for Lines {
         Box::pin(async move {
             // Without a way the batch is dropped unacknowledged: the source is about to stop, and will be read again.
             let route = self.routes.load().logs.get(&self.source).cloned();
-            if let Some(route) = route {
-                route.accept(batch).await;
-            }
+            route.unwrap_or_default().accept(batch, &self.account).await;
         })
     }
 }

@@ -71,11 +71,13 @@ impl Running {
             hangup: signal(SignalKind::hangup())?,
         };
         let stats = ReloadStats::new(&metrics);
-        let collector = Arc::new(RwLock::new(Collector::start(config, embedded, &metrics).await?));
+        let collector = Collector::start(config, embedded, &metrics).await?;
+        let ledger = collector.ledger().clone();
+        let collector = Arc::new(RwLock::new(collector));
         stats.succeeded();
         // reloads are rare and serialised: a second one waits in the channel, a third waits to get in
         let (requests, reloads) = mpsc::channel(1);
-        let admin = serve::start(listener, metrics, collector.clone(), requests)?;
+        let admin = serve::start(listener, metrics, ledger, collector.clone(), requests)?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "weir is running");
         Ok(Self { collector, path, reloads, stats, admin, signals })
     }

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 use weir_admin::{ReloadRequest, Source};
 use weir_model::Labels;
 use weir_scrape::Health;
-use weir_telemetry::Metrics;
+use weir_telemetry::ledger::Snapshot;
+use weir_telemetry::{Ledger, Metrics};
 
 use crate::collector::Collector;
 use crate::failure::Failure;
@@ -32,6 +33,7 @@ pub(crate) struct AdminServer {
 pub(crate) fn start(
     listener: TcpListener,
     metrics: Metrics,
+    ledger: Ledger,
     collector: Arc<RwLock<Collector>>,
     reloads: mpsc::Sender<ReloadRequest>,
 ) -> Result<AdminServer, Failure> {
@@ -41,7 +43,7 @@ pub(crate) fn start(
         // an error means that the sender is gone, which is a stop as well
         let _ = stopping.wait_for(|stop| *stop).await;
     };
-    let task = tokio::spawn(weir_admin::serve(listener, metrics, Pages(collector), reloads, until_stopped));
+    let task = tokio::spawn(weir_admin::serve(listener, metrics, Pages { collector, ledger }, reloads, until_stopped));
     tracing::info!(%address, "the admin server listens");
     Ok(AdminServer { stop, task })
 }
@@ -58,15 +60,23 @@ impl AdminServer {
 }
 
 /// What the admin server asks the collector.
-struct Pages(Arc<RwLock<Collector>>);
+struct Pages {
+    collector: Arc<RwLock<Collector>>,
+    /// Not asked of the collector: the ledger is there during a reload as well.
+    ledger: Ledger,
+}
 
 impl Source for Pages {
     async fn problems(&self) -> Vec<String> {
-        self.0.read().await.problems()
+        self.collector.read().await.problems()
+    }
+
+    async fn ledger(&self) -> Snapshot {
+        self.ledger.look()
     }
 
     async fn targets(&self) -> Value {
-        let collector = self.0.read().await;
+        let collector = self.collector.read().await;
         let active: Vec<Value> = collector
             .scrape()
             .targets()

@@ -33,14 +33,14 @@ pub(super) fn run_logs(
         match (answer, stage.guest.on_error()) {
             (Ok(edit), _) => {
                 let dropped = edit.dropped.len() as u64;
-                stage.stats.ended(dropped, "filtered");
+                stage.stats.ended(dropped, "filtered", &mut work.losses);
                 stage.stats.went_on(rows - dropped.min(rows));
                 stage.stats.changed.inc_by(edit.changed.len() as u64);
                 edits.push((start as u32, edit));
             }
             (Err(_), OnError::Pass) => stage.stats.went_on(rows),
             (Err(error), OnError::Drop) => {
-                stage.stats.ended(rows, error.reason());
+                stage.stats.ended(rows, error.reason(), &mut work.losses);
                 let dropped = (0..rows as u32).collect();
                 edits.push((start as u32, LogsEdit { dropped, ..LogsEdit::default() }));
             }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use weir_model::{Ack, AckWatch, LabelSet, LogBatch};
+use weir_telemetry::{PipelineAccount, Signal};
 
-use super::{TestGuest, stats};
+use super::{TestGuest, source, stats};
 use crate::guest::{
     CallError, Guest, LabelEdit, LabelsWanted, LogsBatch, LogsEdit, LogsWanted, OnError, Symbols, Verdicts, Wants,
 };
@@ -17,7 +18,11 @@ use crate::{LogSinks, LogsPipeline};
 struct Sink(Mutex<Vec<(String, String, i64)>>);
 
 impl LogSinks for Sink {
-    fn accept(&self, mut batch: LogBatch) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn accept<'a>(
+        &'a self,
+        mut batch: LogBatch,
+        _: &'a PipelineAccount,
+    ) -> Pin<Box<dyn Future<Output = usize> + Send + 'a>> {
         let mut lines = self.0.lock().unwrap();
         for i in 0..batch.len() {
             lines.push((batch.streams[batch.stream_of(i)].to_string(), batch.line(i).to_owned(), batch.times[i]));
@@ -25,7 +30,7 @@ impl LogSinks for Sink {
         if let Some(ack) = batch.ack.take() {
             ack.done();
         }
-        Box::pin(async {})
+        Box::pin(async { 1 })
     }
 }
 
@@ -92,7 +97,9 @@ async fn run(guest: TestGuest, input: LogBatch) -> (Vec<(String, String, i64)>, 
     let (sink, safe) = (Arc::new(Sink::default()), Arc::new(Safe::default()));
     let guests: [Arc<dyn Guest>; 1] = [Arc::new(guest)];
     let pipeline = LogsPipeline::new("logs", &guests, sink.clone(), &stats().0);
-    pipeline.accept(LogBatch { ack: Some(Ack::new(safe.clone(), 1)), ..input }).await;
+    pipeline
+        .accept(LogBatch { ack: Some(Ack::new(safe.clone(), 1)), ..input }, &mut source(Signal::Lines).passage(0))
+        .await;
     let lines = std::mem::take(&mut *sink.0.lock().unwrap());
     (lines, safe.0.load(Ordering::SeqCst))
 }
@@ -163,10 +170,10 @@ async fn a_stream_is_judged_once() {
     let guests: [Arc<dyn Guest>; 1] = [guest.clone()];
     let pipeline = LogsPipeline::new("logs", &guests, sink.clone(), &stats().0);
     for _ in 0..3 {
-        pipeline.accept(batch(&["x"])).await;
+        pipeline.accept(batch(&["x"]), &mut source(Signal::Lines).passage(0)).await;
         let mut bad = batch(&["y"]);
         bad.streams[0] = [("job", "bad")].iter().collect();
-        pipeline.accept(bad).await;
+        pipeline.accept(bad, &mut source(Signal::Lines).passage(0)).await;
     }
     assert_eq!(sink.0.lock().unwrap().len(), 3);
     assert_eq!(guest.asked.load(Ordering::Relaxed), 2);

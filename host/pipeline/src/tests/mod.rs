@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use weir_model::{LabelSet, Page, PageSink, STALE_NAN, Slot};
-use weir_telemetry::{Ledger, Metrics};
+use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal, SinkAccount, SourceAccount};
 
 use crate::guest::{
     CallError, Guest, LabelsWanted, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SamplesWanted,
@@ -86,9 +86,12 @@ impl Guest for TestGuest {
 pub(crate) struct TestSinks {
     arrived: Arc<Mutex<Vec<(String, i64, String)>>>,
     generation: AtomicU64,
+    account: Option<SinkAccount>,
 }
 
 struct TestSink {
+    from: PipelineAccount,
+    account: Option<SinkAccount>,
     arrived: Arc<Mutex<Vec<(String, i64, String)>>>,
     series: BTreeMap<Slot, LabelSet>,
 }
@@ -97,13 +100,17 @@ impl SampleSinks for TestSinks {
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
-    fn open(&self, _target: u64) -> Box<dyn PageSink> {
-        Box::new(TestSink { arrived: self.arrived.clone(), series: BTreeMap::new() })
+    fn open(&self, _target: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
+        let (arrived, account) = (self.arrived.clone(), self.account.clone());
+        Box::new(TestSink { from: from.clone(), account, arrived, series: BTreeMap::new() })
     }
 }
 
 impl PageSink for TestSink {
-    fn accept(&mut self, page: &Page<'_>) {
+    fn accept(&mut self, page: &Page<'_>) -> usize {
+        if let Some(account) = &self.account {
+            account.take(&self.from, page.samples.len() as u64);
+        }
         for (slot, labels) in page.births.iter() {
             let before = self.series.insert(slot, labels.to_owned());
             assert!(before.is_none(), "slot {slot} is born twice");
@@ -117,6 +124,7 @@ impl PageSink for TestSink {
         for slot in page.deaths {
             assert!(self.series.remove(slot).is_some(), "slot {slot} dies and was not alive");
         }
+        usize::from(self.account.is_some())
     }
 }
 
@@ -127,6 +135,11 @@ impl TestSinks {
         arrived.sort();
         arrived
     }
+}
+
+/// A source's account that nobody looks at.
+fn source(signal: Signal) -> SourceAccount {
+    Ledger::new(&Metrics::new()).source("test", signal)
 }
 
 fn stats() -> (PipelineStats, Metrics) {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use weir_model::{Births, LabelSet, Page, STALE_NAN, Sample, Slot};
+use weir_telemetry::Signal;
 
-use super::{TestGuest, TestSinks, stats};
+use super::{TestGuest, TestSinks, source, stats};
 use crate::guest::{CallError, Guest, LabelEdit, OnError, SamplesEdit, SeriesBatch, Symbols, Verdicts};
 use crate::{MetricsPipeline, TargetRoute};
 
@@ -28,7 +29,12 @@ struct Target {
 
 impl Target {
     fn new(pipeline: &Arc<MetricsPipeline>) -> Self {
-        Self { route: TargetRoute::new(std::slice::from_ref(pipeline), 1, EVERY), epoch: 0, slots: vec![], time: 0 }
+        Self {
+            route: TargetRoute::new(std::slice::from_ref(pipeline), 1, EVERY, source(Signal::Samples)),
+            epoch: 0,
+            slots: vec![],
+            time: 0,
+        }
     }
 
     /// A page of series named `a`, or `a/pod`, with their values.

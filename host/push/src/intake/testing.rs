@@ -10,6 +10,11 @@ use weir_receive::proto::remote_write::WriteRequest;
 
 use super::*;
 
+/// A pipeline's account that nobody looks at.
+pub(crate) fn from() -> PipelineAccount {
+    weir_telemetry::Ledger::new(&weir_telemetry::Metrics::new()).pipeline("test", weir_telemetry::Signal::Samples)
+}
+
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) routed: AtomicU64,
@@ -40,7 +45,7 @@ impl Memory {
 }
 
 impl Intake for Memory {
-    fn routed(&self, records: u64, _: i64) {
+    fn routed(&self, _: &PipelineAccount, records: u64, _: i64) {
         self.routed.fetch_add(records, Ordering::SeqCst);
     }
 

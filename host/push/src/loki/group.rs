@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use weir_model::{LabelSet, LogBatch};
+use weir_telemetry::PipelineAccount;
 
 use super::entry::Entry;
 use super::stream::{Clocks, Stream, Streams};
@@ -72,15 +73,15 @@ impl Group {
 
     /// Writes a batch's lines into their streams' lanes. Lines of one stream stay in order; an entry that is not later
     /// than the one before it in its stream is moved to one nanosecond behind it, for Loki silently drops a line that
-    /// equals another in stream, time and text.
-    pub(crate) fn write(&self, batch: &LogBatch) {
+    /// equals another in stream, time and text. Returns for how many sinks that is.
+    pub(crate) fn write(&self, batch: &LogBatch, from: &PipelineAccount) -> usize {
         if batch.is_empty() {
-            return;
+            return self.sinks.len();
         }
         let now = Instant::now();
         let newest = batch.times.iter().copied().max().unwrap_or_default() / MILLI;
         for sink in &self.sinks {
-            sink.routed(batch.len() as u64, newest);
+            sink.routed(from, batch.len() as u64, newest);
         }
         if batch.stream_of_line.is_empty() {
             if let Some(labels) = batch.streams.first() {
@@ -88,7 +89,7 @@ impl Group {
             } else {
                 self.homeless(batch.len() as u64);
             }
-            return;
+            return self.sinks.len();
         }
         let (rows, ends) = by_stream(batch);
         let mut start = 0;
@@ -100,6 +101,7 @@ impl Group {
             }
         }
         self.homeless((batch.len() - rows.len()) as u64);
+        self.sinks.len()
     }
 
     /// Seals the lanes whose oldest line has waited long enough, offers again what found no place, forgets idle streams.

@@ -7,7 +7,7 @@ use weir_receive::proto::loki::Entry;
 
 use super::*;
 use crate::batch::BatchSettings;
-use crate::intake::testing::Memory;
+use crate::intake::testing::{Memory, from};
 
 fn encoding() -> Encoding {
     Encoding { external_labels: [("zone", "z")].iter().collect(), batch: BatchSettings::LOKI, lanes: 3 }
@@ -51,8 +51,8 @@ impl AckWatch for Settled {
 #[test]
 fn lines_are_grouped_by_stream_and_times_rise_strictly() {
     let (sink, group) = rig(encoding());
-    group.write(&batch(&["a", "b"], &[(0, 10, "1"), (1, 5, "x"), (0, 10, "2"), (0, 3, "3"), (1, 6, "y")]));
-    group.write(&batch(&["a"], &[(0, 11, "4"), (0, 900, "5")]));
+    group.write(&batch(&["a", "b"], &[(0, 10, "1"), (1, 5, "x"), (0, 10, "2"), (0, 3, "3"), (1, 6, "y")]), &from());
+    group.write(&batch(&["a"], &[(0, 11, "4"), (0, 900, "5")]), &from());
     group.flush();
     let seen = |labels| -> Vec<_> { entries(&sink, labels).into_iter().map(|e| (e.nanos(), e.line)).collect() };
     let pair = |(time, line): (i64, &str)| (time, line.to_owned());
@@ -69,8 +69,8 @@ fn label_sets_that_are_one_stream_when_sent_share_a_clock() {
     let both: LabelSet = [("file", "a"), ("zone", "z")].iter().collect();
     let mut other = batch(&[], &[(0, 7, "2")]);
     other.streams = vec![both];
-    group.write(&batch(&["a"], &[(0, 7, "1")]));
-    group.write(&other);
+    group.write(&batch(&["a"], &[(0, 7, "1")]), &from());
+    group.write(&other, &from());
     group.flush();
     let times: Vec<_> = entries(&sink, r#"{file="a", zone="z"}"#).iter().map(Entry::nanos).collect();
     assert_eq!(times, [7, 8]);
@@ -84,7 +84,7 @@ fn a_batch_is_acknowledged_when_all_its_lanes_are_durable() {
     let ack = Ack::new(settled.clone(), 1);
     batch.ack = Some(ack.clone());
     sink.full.store(true, Ordering::SeqCst);
-    group.write(&batch);
+    group.write(&batch, &from());
     batch.ack.take().unwrap().done();
     ack.done();
     group.flush();
@@ -101,7 +101,7 @@ fn a_batch_whose_parcels_are_lost_is_not_acknowledged() {
     let mut batch = batch(&["a"], &[(0, 1, "1")]);
     batch.ack = Some(Ack::new(settled.clone(), 1));
     sink.full.store(true, Ordering::SeqCst);
-    group.write(&batch);
+    group.write(&batch, &from());
     batch.ack.take().unwrap().done();
     group.flush();
     drop(group);
@@ -113,7 +113,7 @@ async fn a_full_queue_holds_the_next_batch_up() {
     let (sink, group) = rig(encoding());
     let group = Arc::new(group);
     sink.full.store(true, Ordering::SeqCst);
-    group.write(&batch(&["a"], &[(0, 1, "1")]));
+    group.write(&batch(&["a"], &[(0, 1, "1")]), &from());
     group.flush();
     let waiting = tokio::spawn({
         let group = group.clone();
@@ -129,10 +129,10 @@ async fn a_full_queue_holds_the_next_batch_up() {
 #[test]
 fn rows_of_a_stream_that_is_not_there_are_counted() {
     let (sink, group) = rig(encoding());
-    group.write(&batch(&["a"], &[(0, 1, "1"), (9, 1, "2")]));
+    group.write(&batch(&["a"], &[(0, 1, "1"), (9, 1, "2")]), &from());
     let mut none = batch(&[], &[(0, 1, "3")]);
     none.stream_of_line.clear();
-    group.write(&none);
+    group.write(&none, &from());
     assert_eq!(*sink.dropped.lock().unwrap(), [("no_stream", 1), ("no_stream", 1)]);
 }
 
@@ -151,7 +151,7 @@ proptest! {
             let pairs: Vec<_> = metadata.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
             input.metadata.push(pairs.iter().collect());
         }
-        group.write(&input);
+        group.write(&input, &from());
         group.flush();
         for (index, name) in ["a", "b", "c", "d"].iter().enumerate() {
             let want: Vec<_> = rows.iter().filter(|r| r.0 as usize == index).collect();

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use weir_model::label_store::Unpacked;
 use weir_model::{LabelSet, Page};
 use weir_relabel::Rules;
+use weir_telemetry::PipelineAccount;
 
 use super::series::SampleField;
 use crate::batch::{Batch, BatchSettings};
@@ -50,12 +51,12 @@ impl Group {
         (target_hash % self.lanes.len() as u64) as usize
     }
 
-    /// Writes a page's samples. Slots without labels are those that the rules dropped.
-    pub(crate) fn write(&self, lane: usize, page: &Page<'_>, labels: Unpacked<'_>) {
+    /// Writes a page's samples, for so many sinks as it returns. Slots without labels are those that the rules dropped.
+    pub(crate) fn write(&self, lane: usize, page: &Page<'_>, labels: Unpacked<'_>, from: &PipelineAccount) -> usize {
+        let Some(mutex) = self.lanes.get(lane) else { return 0 };
         for sink in &self.sinks {
-            sink.routed(page.samples.len() as u64, page.time);
+            sink.routed(from, page.samples.len() as u64, page.time);
         }
-        let Some(mutex) = self.lanes.get(lane) else { return };
         let mut batch = lock(mutex);
         let mut field = SampleField::at(page.time);
         let mut dropped = 0;
@@ -85,6 +86,7 @@ impl Group {
                 sink.dropped("write_relabel", dropped);
             }
         }
+        self.sinks.len()
     }
 
     /// Seals the lanes whose oldest sample has waited long enough, and offers again what found no place.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weir_model::{LabelStore, Labels, LabelsBuilder, Page, PageSink, Slot};
+use weir_telemetry::PipelineAccount;
 
 use super::group::Group;
 use crate::scratch::ScratchPool;
@@ -13,12 +14,14 @@ pub(crate) struct TargetEncoder {
     pool: Arc<ScratchPool>,
     lane: usize,
     store: LabelStore,
+    /// Whose samples they are until the group takes them.
+    from: PipelineAccount,
 }
 
 impl TargetEncoder {
-    pub(crate) fn new(group: Arc<Group>, pool: Arc<ScratchPool>, target_hash: u64) -> Self {
+    pub(crate) fn new(group: Arc<Group>, pool: Arc<ScratchPool>, target_hash: u64, from: PipelineAccount) -> Self {
         let lane = group.lane_of(target_hash);
-        Self { group, pool, lane, store: LabelStore::default() }
+        Self { group, pool, lane, store: LabelStore::default(), from }
     }
 
     /// What is sent of a new series: nothing where the rules drop it or leave it without a name. The latter no receiver
@@ -44,7 +47,7 @@ impl TargetEncoder {
 }
 
 impl PageSink for TargetEncoder {
-    fn accept(&mut self, page: &Page<'_>) {
+    fn accept(&mut self, page: &Page<'_>) -> usize {
         if !page.births.is_empty() {
             let mut builder = LabelsBuilder::default();
             for (slot, labels) in page.births.iter() {
@@ -52,7 +55,7 @@ impl PageSink for TargetEncoder {
             }
         }
         let mut scratch = self.pool.take();
-        self.group.write(self.lane, page, self.store.unpack(&mut scratch));
+        let takers = self.group.write(self.lane, page, self.store.unpack(&mut scratch), &self.from);
         // A slot that dies on this page has its staleness marker on it, so it goes after the samples.
         for slot in page.deaths {
             self.store.remove(*slot);
@@ -61,5 +64,6 @@ impl PageSink for TargetEncoder {
             self.store.settle(&mut scratch);
         }
         self.pool.give(scratch);
+        takers
     }
 }

@@ -9,7 +9,7 @@ use weir_relabel::{Action, RuleSettings, Rules};
 
 use super::*;
 use crate::batch::BatchSettings;
-use crate::intake::testing::Memory;
+use crate::intake::testing::{Memory, from};
 use crate::scratch::ScratchPool;
 
 fn set(pairs: &[(&str, &str)]) -> LabelSet {
@@ -34,7 +34,7 @@ struct Rig {
 fn rig(encoding: Encoding) -> Rig {
     let sink = Arc::new(Memory::default());
     let group = Arc::new(Group::new(encoding, vec![sink.clone()]));
-    let target = TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 6);
+    let target = TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 6, from());
     Rig { sink, group, target }
 }
 

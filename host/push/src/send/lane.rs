@@ -63,6 +63,8 @@ impl Lane {
             let Some(outcome) = self.deliver(&record).await else {
                 return;
             };
+            let shared = self.shared.clone();
+            let _together = shared.sink.account().booking();
             self.book(&outcome);
             self.reader.commit(record.seq);
         }
@@ -215,7 +217,7 @@ impl Lane {
 
     fn book(&self, outcome: &Outcome) {
         let Shared { sink, metrics, .. } = &*self.shared;
-        sink.account().delivered.inc_by(outcome.delivered);
+        sink.account().delivered(outcome.delivered);
         for (reason, entries) in &outcome.dropped {
             if *reason == TOO_LARGE {
                 tracing::error!(sink = sink.component(), entries, "too large even by half, records are dropped");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weir_model::{LogBatch, Page, PageSink};
+use weir_telemetry::PipelineAccount;
 
 use crate::loki;
 use crate::remote_write::{Group, TargetEncoder};
@@ -12,16 +13,20 @@ use crate::scratch::ScratchPool;
 pub(super) struct TargetOutlet(Vec<TargetEncoder>);
 
 impl TargetOutlet {
-    pub(super) fn new(groups: Vec<Arc<Group>>, pool: &Arc<ScratchPool>, target_hash: u64) -> Self {
-        Self(groups.into_iter().map(|group| TargetEncoder::new(group, pool.clone(), target_hash)).collect())
+    pub(super) fn new(
+        groups: Vec<Arc<Group>>,
+        pool: &Arc<ScratchPool>,
+        target_hash: u64,
+        from: &PipelineAccount,
+    ) -> Self {
+        let encoder = |group| TargetEncoder::new(group, pool.clone(), target_hash, from.clone());
+        Self(groups.into_iter().map(encoder).collect())
     }
 }
 
 impl PageSink for TargetOutlet {
-    fn accept(&mut self, page: &Page<'_>) {
-        for encoder in &mut self.0 {
-            encoder.accept(page);
-        }
+    fn accept(&mut self, page: &Page<'_>) -> usize {
+        self.0.iter_mut().map(|encoder| encoder.accept(page)).sum()
     }
 }
 
@@ -39,17 +44,18 @@ impl LokiOutlet {
     ///
     /// Cancel-safe in this sense: until it returns, either all of the batch is taken or nothing, and then its
     /// acknowledgement fails.
-    pub async fn accept(&self, mut batch: LogBatch) {
+    ///
+    /// Returns how many sinks have each taken all lines over from the account `from`.
+    pub async fn accept(&self, mut batch: LogBatch, from: &PipelineAccount) -> usize {
         for group in self.0.iter() {
             group.room().await;
         }
-        for group in self.0.iter() {
-            group.write(&batch);
-        }
+        let takers = self.0.iter().map(|group| group.write(&batch, from)).sum();
         // the lanes hold clones
         if let Some(ack) = batch.ack.take() {
             ack.done();
         }
+        takers
     }
 }
 

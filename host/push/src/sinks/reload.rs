@@ -115,14 +115,18 @@ impl Inner {
             Protocol::RemoteWrite1 => Signal::Samples,
             Protocol::Loki => Signal::Lines,
         };
-        let account = self.ledger.account(spec.component.clone(), signal);
-        // Of a sink that was removed and comes back, the ledger has the records as read already.
-        if lock(&self.state).known.insert(spec.component.clone()) {
-            account.recovered.inc_by(queue.stats().recovered.entries);
-        }
+        let account = self.ledger.sink(&spec.component, signal);
         let queue = Arc::new(BookedQueue::new(queue));
         let binding = Binding { queue: Some(queue.clone()), metrics };
-        (Arc::new(Sink::new(spec.protocol, account, binding)), queue)
+        let sink = Arc::new(Sink::new(spec.protocol, account, binding));
+        let booking = sink.account().booking();
+        // Of a sink that was removed and comes back, the ledger has the records as read already.
+        if lock(&self.state).known.insert(spec.component.clone()) {
+            sink.account().recovered(queue.queue.stats().recovered.entries);
+        }
+        sink.show();
+        drop(booking);
+        (sink, queue)
     }
 
     /// Closes a sink's queue and opens it with new settings; with the old ones where that fails.

@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use weir_model::{Ack, AckWatch, Births, LabelSet, LogBatch, Page, PageSink, Sample};
 use weir_receive::{Answer, Preview, Recorder};
-use weir_telemetry::{Account, Ledger, Metrics, Signal};
+use weir_telemetry::{Ledger, Metrics, Signal, SinkAccount};
 
 use super::*;
+use crate::intake::testing::from;
 use crate::settings::SendSettings;
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -61,9 +62,9 @@ impl Rig {
         Self { dir, recorder, preview, metrics, ledger, sinks }
     }
 
-    fn account(&self, component: &str) -> Account {
+    fn account(&self, component: &str) -> SinkAccount {
         let signal = if component.starts_with("loki") { Signal::Lines } else { Signal::Samples };
-        self.ledger.account(component, signal)
+        self.ledger.sink(component, signal)
     }
 
     async fn arrived(&self, enough: impl FnMut(&Recorder) -> bool) {
@@ -90,7 +91,7 @@ struct Target {
 impl Target {
     fn new(sinks: &Sinks, names: &[&str], series: u32) -> Self {
         let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
-        Self { sink: sinks.remote_write_target(&names, 3), born: false, series }
+        Self { sink: sinks.remote_write_target(&names, 3, &from()), born: false, series }
     }
 
     fn scrape(&mut self, time: i64) {
@@ -117,10 +118,10 @@ fn times(recorder: &Recorder, series: &str) -> Vec<i64> {
     recorder.samples(series).iter().map(|p| p.time).collect()
 }
 
-fn balance(account: &Account, dropped: u64) {
+fn balance(account: &SinkAccount, dropped: u64) {
     let came = account.read.get() + account.recovered.get() + account.generated.get();
     let went = account.delivered.get() + dropped;
-    let held = account.queued.get() + account.in_flight.get();
+    let held = account.queued() + account.in_flight.get();
     assert_eq!(came as i64, went as i64 + held, "{account:?}");
 }
 
@@ -132,7 +133,7 @@ async fn samples_and_lines_arrive_in_order_with_the_headers_that_say_what_they_a
         target.scrape(time);
         rig.sinks.flush();
     }
-    rig.sinks.loki(&["l".into()]).accept(lines(&["one", "two"])).await;
+    rig.sinks.loki(&["l".into()]).accept(lines(&["one", "two"]), &from()).await;
     rig.sinks.flush();
     rig.arrived(|r| r.sample_count() == 15 && r.line_count() == 2).await;
     assert_eq!(times(&rig.recorder, "m2"), [1, 2, 3, 4, 5]);
@@ -192,9 +193,9 @@ async fn refusals_are_counted_once_and_the_next_flows() {
     assert_eq!(times(&rig.recorder, "m0"), [2]);
     rig.preview.faults().next(Answer::status(260));
     let outlet = rig.sinks.loki(&["l".into()]);
-    outlet.accept(lines(&["blocked"])).await;
+    outlet.accept(lines(&["blocked"]), &from()).await;
     rig.sinks.flush();
-    outlet.accept(lines(&["kept"])).await;
+    outlet.accept(lines(&["kept"]), &from()).await;
     rig.sinks.flush();
     rig.arrived(|r| r.line_count() == 1).await;
     assert_eq!(rig.recorder.lines(r#"{job="x"}"#), ["kept"]);
@@ -220,7 +221,7 @@ async fn too_large_is_split_once_and_then_counted() {
     rig.sinks.flush();
     rig.asked(6).await;
     let outlet = rig.sinks.loki(&["l".into()]);
-    outlet.accept(lines(&["1", "2", "3", "4", "5", "6"])).await;
+    outlet.accept(lines(&["1", "2", "3", "4", "5", "6"]), &from()).await;
     rig.sinks.flush();
     rig.arrived(|r| r.line_count() == 6).await;
     assert_eq!(rig.recorder.lines(r#"{job="x"}"#), ["1", "2", "3", "4", "5", "6"]);
@@ -239,7 +240,7 @@ async fn order_holds_under_random_delays() {
         Some(Answer::status(status).after(Duration::from_millis(mixed)))
     });
     let names = ["a".to_owned()];
-    let mut targets: Vec<_> = (0..6u64).map(|hash| rig.sinks.remote_write_target(&names, hash)).collect();
+    let mut targets: Vec<_> = (0..6u64).map(|hash| rig.sinks.remote_write_target(&names, hash, &from())).collect();
     for time in 1..=20i64 {
         for (i, target) in targets.iter_mut().enumerate() {
             let mut births = Births::default();
@@ -279,7 +280,7 @@ async fn what_was_not_sent_is_found_again() {
     let sinks = Sinks::open(vec![again], vec![], rig.dir.path(), &metrics, &ledger).await.unwrap();
     tokio::time::timeout(BOUND, rig.recorder.wait_until(|r| r.sample_count() == 5)).await.unwrap();
     sinks.shutdown(BOUND).await;
-    let account = ledger.account("remote_write.a", Signal::Samples);
+    let account = ledger.sink("remote_write.a", Signal::Samples);
     assert_eq!((account.recovered.get(), account.delivered.get()), (5, 5));
     balance(&account, 0);
 }
@@ -382,7 +383,7 @@ async fn a_batch_is_acknowledged_when_it_is_durable_in_every_sink() {
     let safe = Arc::new(Safe::default());
     let mut batch = lines(&["one"]);
     batch.ack = Some(Ack::new(safe.clone(), 1));
-    rig.sinks.loki(&["l".into(), "m".into()]).accept(batch).await;
+    rig.sinks.loki(&["l".into(), "m".into()]).accept(batch, &from()).await;
     rig.sinks.flush();
     let acknowledged = async {
         while safe.0.load(Ordering::SeqCst) == 0 {
@@ -410,7 +411,7 @@ async fn a_queue_that_blocks_holds_lines_up_and_loses_none() {
         let all = all.clone();
         async move {
             for line in &all {
-                outlet.accept(lines(&[line])).await;
+                outlet.accept(lines(&[line]), &from()).await;
             }
         }
     });
@@ -510,7 +511,7 @@ async fn a_backend_that_hangs_or_closes_is_tried_again() {
     let sinks = Sinks::open(vec![settings], vec![], dir.path(), &metrics, &ledger).await.unwrap();
     Target::new(&sinks, &["a"], 4).scrape(1);
     sinks.flush();
-    let account = ledger.account("remote_write.a", Signal::Samples);
+    let account = ledger.sink("remote_write.a", Signal::Samples);
     let delivered = async {
         while account.delivered.get() < 4 {
             tokio::task::yield_now().await;

@@ -32,7 +32,7 @@ async fn hostile_bytes_come_through_and_are_counted() {
     place.metric("weir_tail_invalid_utf8_lines_total{source=\"app\"} 1").await;
     place.metric("weir_tail_lines_total{source=\"app\"} 4").await;
     place.metric("weir_tail_lag_bytes{source=\"app\"} 0").await;
-    let read = "weir_records_total{component=\"file_logs.app\",signal=\"lines\",stage=\"read\",reason=\"\"} 4";
+    let read = "weir_records_total{signal=\"lines\",source=\"file_logs.app\",stage=\"read\"} 4";
     place.metric(read).await;
     tail.stop(PATIENCE).await;
 }

@@ -50,10 +50,9 @@ impl Numbers {
         let text = |name: &str| label(name).unwrap_or_default();
         match name {
             "weir_records_total" if text("stage") == "read" => {
-                let component = text("component");
-                if component.starts_with("scrape.") || component.starts_with("file_logs.") {
+                if let Some(source) = label("source") {
                     let unit = if text("signal") == "lines" { "lines" } else { "samples" };
-                    let source = self.sources.entry(component).or_default();
+                    let source = self.sources.entry(source).or_default();
                     source.unit = unit;
                     source.read += count;
                 }
@@ -133,14 +132,10 @@ mod tests {
         let mut add = |name: &str, labels: &[(&str, &str)], value: f64| {
             numbers.add(name, |n| labels.iter().find(|(l, _)| *l == n).map(|(_, v)| (*v).to_string()), value);
         };
-        add(
-            "weir_records_total",
-            &[("component", "scrape.node"), ("signal", "samples"), ("stage", "read")],
-            1_234_567.0,
-        );
-        add("weir_records_total", &[("component", "scrape.node"), ("signal", "samples"), ("stage", "dropped")], 9.0);
-        add("weir_records_total", &[("component", "file_logs.system"), ("signal", "lines"), ("stage", "read")], 42.0);
-        add("weir_records_total", &[("component", "pipeline.logs"), ("signal", "lines"), ("stage", "read")], 42.0);
+        add("weir_records_total", &[("source", "scrape.node"), ("signal", "samples"), ("stage", "read")], 1_234_567.0);
+        add("weir_records_total", &[("source", "scrape.node"), ("signal", "samples"), ("stage", "dropped")], 9.0);
+        add("weir_records_total", &[("source", "file_logs.system"), ("signal", "lines"), ("stage", "read")], 42.0);
+        add("weir_records_total", &[("pipeline", "logs"), ("signal", "lines"), ("stage", "read")], 42.0);
         add("weir_plugin_records_in_total", &[("plugin", "redact"), ("pipeline", "logs")], 42.0);
         add("weir_plugin_records_changed_total", &[("plugin", "redact"), ("pipeline", "logs")], 3.0);
         numbers.arrived = Arrived {
