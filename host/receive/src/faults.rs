@@ -1,8 +1,12 @@
 //! How a preview receiver is told to misbehave.
 
+pub mod wire;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use self::wire::{Wire, WireFault};
 
 /// What to answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +21,14 @@ pub struct Answer {
     pub body: String,
     /// Never answer: the connection stays open and silent.
     pub hang: bool,
+    /// Store what came, whatever the answer says: a backend whose answer is lost behind it.
+    pub stored: bool,
 }
 
 impl Answer {
     /// An answer with this status and nothing else.
     pub fn status(status: u16) -> Self {
-        Self { status, delay: Duration::ZERO, retry_after: None, body: String::new(), hang: false }
+        Self { status, delay: Duration::ZERO, retry_after: None, body: String::new(), hang: false, stored: false }
     }
 
     /// No answer, ever.
@@ -51,9 +57,16 @@ impl Answer {
         self
     }
 
+    /// The same, with what came stored nevertheless.
+    #[must_use]
+    pub fn stored(mut self) -> Self {
+        self.stored = true;
+        self
+    }
+
     /// Whether what was sent counts as stored.
     pub(crate) fn stores(&self) -> bool {
-        !self.hang && (200..300).contains(&self.status) && self.status != 260
+        !self.hang && (self.stored || (200..300).contains(&self.status) && self.status != 260)
     }
 }
 
@@ -74,7 +87,10 @@ type Rule = Arc<dyn Fn(Asked<'_>) -> Option<Answer> + Send + Sync>;
 
 /// The knobs; clones turn the same ones. Without any, all is well: 204.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<Mutex<State>>);
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+    wire: WireFault,
+}
 
 #[derive(Default)]
 struct State {
@@ -104,6 +120,13 @@ impl Faults {
         let mut state = self.lock();
         state.next.clear();
         state.rule = None;
+        drop(state);
+        self.wire.set(Wire::Fine);
+    }
+
+    /// How connections misbehave below HTTP, those that are open included.
+    pub fn wire(&self) -> &WireFault {
+        &self.wire
     }
 
     /// How many requests have come.
@@ -125,7 +148,7 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // each change is one assignment: a state left by a panic is whole
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

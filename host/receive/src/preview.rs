@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::decode::{self, DecodeError, Limits};
+use crate::faults::wire::{Wire, Wired};
 use crate::faults::{Answer, Faults};
 use crate::proto::loki::PushRequest;
 use crate::proto::remote_write::WriteRequest;
@@ -25,12 +26,24 @@ pub const REMOTE_WRITE_PATH: &str = "/api/v1/write";
 /// Where log pushes are taken, as Loki does.
 pub const LOKI_PATH: &str = "/loki/api/v1/push";
 
-/// Sees every request that was decoded and stored. Called on the server's tasks: it must not block for long.
+/// Sees every request that was decoded and is not answered by a fault, and may refuse it. Called on the server's tasks: it
+/// must not block for long.
 pub trait Observer: Send + Sync + 'static {
     /// A remote write request.
-    fn metrics(&self, headers: &HeaderMap, request: &WriteRequest);
+    fn metrics(&self, headers: &HeaderMap, request: &WriteRequest) -> Result<(), Refusal>;
     /// A Loki push request.
-    fn logs(&self, headers: &HeaderMap, request: &PushRequest);
+    fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal>;
+}
+
+/// An observer's answer to a request of which it did not keep everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status to answer with.
+    pub status: u16,
+    /// The reason, for the answer's body.
+    pub reason: String,
+    /// Samples or lines of the request that were kept nevertheless.
+    pub kept: usize,
 }
 
 /// What arrived and was stored, since start.
@@ -129,6 +142,7 @@ impl Preview {
         let (stop, stopping) = watch::channel(false);
         let shared =
             Shared { observer, counters: counters.clone(), faults: faults.clone(), limits, stopping: stopping.clone() };
+        let listener = Wired::new(listener, faults.wire().clone());
         let serving = axum::serve(listener, router(shared)).with_graceful_shutdown(until(stopping));
         let task = tokio::spawn(async move { serving.await });
         Ok(Self { address: bound, counters, faults, stop, task })
@@ -167,6 +181,8 @@ impl Preview {
     /// Stops listening and waits for the requests under way; hanging ones are cut.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
+        // a connection that neither reads nor answers would never end
+        self.faults.wire().set(Wire::Fine);
         match self.task.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the preview receiver ended badly"),
@@ -194,14 +210,19 @@ async fn remote_write(State(shared): State<Shared>, headers: HeaderMap, body: By
     let Some(answer) = shared.ready(REMOTE_WRITE_PATH, samples, body.len()).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    if answer.stores() {
-        let counters = &shared.counters;
-        counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
-        counters.series.fetch_add(request.timeseries.len() as u64, Ordering::Relaxed);
-        counters.samples.fetch_add(samples as u64, Ordering::Relaxed);
-        shared.observer.metrics(&headers, &request);
+    if !answer.stores() {
+        return respond(answer);
     }
-    respond(answer)
+    let counters = &shared.counters;
+    let kept = match shared.observer.metrics(&headers, &request) {
+        Ok(()) => {
+            counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+            counters.series.fetch_add(request.timeseries.len() as u64, Ordering::Relaxed);
+            Ok(samples)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    settle(&counters.samples, answer, kept)
 }
 
 async fn loki(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
@@ -215,14 +236,19 @@ async fn loki(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     let Some(answer) = shared.ready(LOKI_PATH, lines, body.len()).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    if answer.stores() {
-        let counters = &shared.counters;
-        counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
-        counters.streams.fetch_add(request.streams.len() as u64, Ordering::Relaxed);
-        counters.lines.fetch_add(lines as u64, Ordering::Relaxed);
-        shared.observer.logs(&headers, &request);
+    if !answer.stores() {
+        return respond(answer);
     }
-    respond(answer)
+    let counters = &shared.counters;
+    let kept = match shared.observer.logs(&headers, &request) {
+        Ok(()) => {
+            counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+            counters.streams.fetch_add(request.streams.len() as u64, Ordering::Relaxed);
+            Ok(lines)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    settle(&counters.lines, answer, kept)
 }
 
 impl Shared {
@@ -250,6 +276,20 @@ impl Shared {
             }
         }
         Some(answer)
+    }
+}
+
+/// Counts what was kept, and answers as the observer says where it did not keep all.
+fn settle(records: &AtomicU64, answer: Answer, kept: Result<usize, Refusal>) -> Response {
+    match kept {
+        Ok(kept) => {
+            records.fetch_add(kept as u64, Ordering::Relaxed);
+            respond(answer)
+        }
+        Err(refusal) => {
+            records.fetch_add(refusal.kept as u64, Ordering::Relaxed);
+            respond(Answer::status(refusal.status).body(&refusal.reason))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::HeaderMap;
 use tokio::sync::watch;
 
-use crate::preview::Observer;
+use crate::preview::{Observer, Refusal};
 use crate::proto::loki::{Entry, PushRequest};
 use crate::proto::remote_write::{TimeSeries, WriteRequest};
 
@@ -82,6 +82,16 @@ impl Recorder {
         self.lock().streams.values().map(Vec::len).sum()
     }
 
+    /// What `look` makes of each series and its samples.
+    pub fn with_samples<T>(&self, mut look: impl FnMut(&str, &[Point]) -> T) -> Vec<T> {
+        self.lock().series.iter().map(|(name, points)| look(name, points)).collect()
+    }
+
+    /// What `look` makes of each stream and its entries.
+    pub fn with_lines<T>(&self, mut look: impl FnMut(&str, &[Entry]) -> T) -> Vec<T> {
+        self.lock().streams.iter().map(|(labels, entries)| look(labels, entries)).collect()
+    }
+
     /// The headers of every stored request, in the order of arrival.
     pub fn headers(&self) -> Vec<HeaderMap> {
         self.lock().headers.clone()
@@ -108,7 +118,7 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    fn metrics(&self, headers: &HeaderMap, request: &WriteRequest) {
+    fn metrics(&self, headers: &HeaderMap, request: &WriteRequest) -> Result<(), Refusal> {
         let mut kept = self.lock();
         kept.headers.push(headers.clone());
         for series in &request.timeseries {
@@ -117,9 +127,10 @@ impl Observer for Recorder {
         }
         drop(kept);
         self.arrived();
+        Ok(())
     }
 
-    fn logs(&self, headers: &HeaderMap, request: &PushRequest) {
+    fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal> {
         let mut kept = self.lock();
         kept.headers.push(headers.clone());
         for stream in &request.streams {
@@ -127,6 +138,7 @@ impl Observer for Recorder {
         }
         drop(kept);
         self.arrived();
+        Ok(())
     }
 }
 

@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
-use weir_receive::Observer;
 use weir_receive::proto::loki::PushRequest;
 use weir_receive::proto::remote_write::WriteRequest;
+use weir_receive::{Observer, Refusal};
 
 /// How many different series and streams are told apart; beyond, the number shown is this one. A demo has some thousands.
 const MAX_KNOWN: usize = 100_000;
@@ -52,7 +52,7 @@ impl Arrivals {
 }
 
 impl Observer for Arrivals {
-    fn metrics(&self, _headers: &HeaderMap, request: &WriteRequest) {
+    fn metrics(&self, _headers: &HeaderMap, request: &WriteRequest) -> Result<(), Refusal> {
         let mut seen = self.lock();
         for series in &request.timeseries {
             let mut hasher = DefaultHasher::new();
@@ -70,9 +70,10 @@ impl Observer for Arrivals {
             let text = format!("{}{{job={:?}, …}} {}", label("__name__"), label("job"), sample.value);
             seen.last_sample = cut(&text);
         }
+        Ok(())
     }
 
-    fn logs(&self, _headers: &HeaderMap, request: &PushRequest) {
+    fn logs(&self, _headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal> {
         let mut seen = self.lock();
         for stream in &request.streams {
             let mut hasher = DefaultHasher::new();
@@ -84,6 +85,7 @@ impl Observer for Arrivals {
         if let Some(entry) = request.streams.last().and_then(|s| s.entries.last()) {
             seen.last_line = cut(&entry.line);
         }
+        Ok(())
     }
 }
 
