@@ -8,11 +8,11 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tempfile::TempDir;
-use weir_receive::{Preview, Recorder};
+use weir_receive::{Preview, Strict};
 use weir_rig::config::{job, remote_write};
 use weir_rig::ledger::balanced;
 use weir_rig::target::Target;
-use weir_rig::{Weir, build, eventually, http, until};
+use weir_rig::{Receiver, Weir, build, eventually, http, until};
 
 fn weir(args: &[&str]) -> Output {
     Command::new(build::weir()).args(args).output().unwrap()
@@ -26,10 +26,9 @@ fn sink(preview: &Preview) -> String {
     remote_write("preview", &preview.remote_write_url())
 }
 
-async fn preview() -> (Arc<Recorder>, Preview) {
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
-    (recorder, preview)
+async fn preview() -> (Arc<Strict>, Receiver) {
+    let receiver = Receiver::start().await;
+    (receiver.judge(), receiver)
 }
 
 #[test]

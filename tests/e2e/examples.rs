@@ -7,25 +7,24 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::process::Command;
-use weir_receive::{Answer, Preview, Recorder};
+use weir_receive::{Answer, Strict};
 use weir_rig::example::{Example, code};
 use weir_rig::node_exporter::NodeExporter;
 use weir_rig::process::{Program, free_port, installed};
 use weir_rig::target::Target;
 use weir_rig::tls::{Authority, Front};
-use weir_rig::{Weir, build, eventually, http, until};
+use weir_rig::{Receiver, Weir, build, eventually, http, until};
 
 /// A backend that keeps what it gets.
 struct Backend {
-    recorder: Arc<Recorder>,
-    preview: Preview,
+    recorder: Arc<Strict>,
+    preview: Receiver,
 }
 
 impl Backend {
     async fn start() -> Self {
-        let recorder = Arc::new(Recorder::default());
-        let preview = Preview::local(recorder.clone()).await.unwrap();
-        Self { recorder, preview }
+        let preview = Receiver::start().await;
+        Self { recorder: preview.judge(), preview }
     }
 
     fn url(&self) -> String {

@@ -1,19 +1,16 @@
 //! Plugins that loop, trap, eat memory or answer nonsense: the other pipeline's data keep flowing, and counters tell.
 
-use std::sync::Arc;
-
 use tempfile::TempDir;
-use weir_receive::{Preview, Recorder};
 use weir_rig::build::{hostile, put};
 use weir_rig::config::{job, plugin_dir, remote_write};
 use weir_rig::target::Target;
-use weir_rig::{Weir, eventually, until};
+use weir_rig::{Receiver, Weir, eventually, until};
 
 /// Runs `guest` (of host/plugin/tests/guests: it does what its `mode` says when it sees a negative value) in one pipeline beside another without plugins, and expects `result` in its calls' counter.
 async fn beside(guest: &str, config: &str, result: &str) {
     let dir = TempDir::new().unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let plugins = dir.path().join("plugins");
     put(&hostile(guest), &plugins, guest);
     let (bad, good) = (Target::start(|n| format!("bad -{n}\n")).await, Target::start(|n| format!("good {n}\n")).await);

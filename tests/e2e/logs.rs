@@ -1,13 +1,12 @@
 //! Log files to a Loki push receiver.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tempfile::TempDir;
-use weir_receive::{Preview, Recorder};
+use weir_receive::Recorder;
 use weir_rig::config::{file_logs, loki};
 use weir_rig::lines::{Writer, arrivals, missing};
-use weir_rig::{Weir, eventually};
+use weir_rig::{Receiver, Weir, eventually};
 
 fn config(logs: &Path, loki_url: &str) -> String {
     file_logs("app", logs) + &loki("preview", loki_url)
@@ -36,8 +35,8 @@ async fn complete(recorder: &Recorder, writers: &[Writer]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
     let dir = TempDir::new().unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let logs = dir.path().join("logs");
     std::fs::create_dir(&logs).unwrap();
     let mut writers =
@@ -76,8 +75,8 @@ async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_weir_is_killed() {
     let dir = TempDir::new().unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await.tolerating_repeats();
+    let recorder = preview.judge();
     let logs = dir.path().join("logs");
     std::fs::create_dir(&logs).unwrap();
     let mut writers = vec![Writer::new(&logs, "a"), Writer::new(&logs, "b"), Writer::new(&logs, "c")];

@@ -4,9 +4,15 @@
 
 mod backends;
 mod commands;
+mod connections;
+mod crash;
+mod disk;
 mod examples;
 mod hostile;
+mod judge;
 mod logs;
+mod outage;
 mod pages;
+mod policies;
 mod reference;
 mod swap;

@@ -1,13 +1,11 @@
 //! The plugins that stand on pages, built as the page says and run in weir.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tempfile::TempDir;
-use weir_receive::{Preview, Recorder};
 use weir_rig::example::{Example, code};
 use weir_rig::target::Target;
-use weir_rig::{Weir, build, eventually, until};
+use weir_rig::{Receiver, Weir, build, eventually, until};
 
 /// Makes a package of what is on pages. Its dependencies have the versions of this repository's lock file.
 fn package(dir: &Path, manifest: &str, source: &str) {
@@ -34,8 +32,8 @@ async fn first_plugin() {
     let log = dir.path().join("access.log");
     std::fs::write(&log, "GET /healthz 200 2ms\nGET /healthz 503 9ms\nGET /readyz 200 1ms\nGET /cart 200 7ms\n")
         .unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let example = example.with("/var/log/nginx/access.log", log.to_str().unwrap());
     let url = format!("http://{}", preview.address());
     let mut weir = Weir::start_with(dir.path(), example.text(), &[("LOKI_URL", &url)]).await;
@@ -60,8 +58,8 @@ async fn first_plugin_in_five_minutes() {
     build::put(&build::own(&tidy, "tidy"), &dir.path().join("plugins"), "tidy");
 
     let target = Target::start(|n| format!("load {n}\ncontainer_tasks_state {n}\n")).await;
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let config = format!(
         r#"
         plugin_dir = "plugins"

@@ -1,15 +1,13 @@
 //! A plugin replaced under load.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tempfile::TempDir;
-use weir_receive::{Preview, Recorder};
 use weir_rig::build::put_mark;
 use weir_rig::config::{file_logs, job, loki, plugin_dir, remote_write};
 use weir_rig::lines::Writer;
 use weir_rig::target::Target;
-use weir_rig::{Weir, eventually, until};
+use weir_rig::{Receiver, Weir, eventually, until};
 
 const SERIES: usize = 200;
 
@@ -21,8 +19,8 @@ fn page(number: u64) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_loses_and_doubles_nothing_and_shows_at_one_moment() {
     let dir = TempDir::new().unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let (plugins, logs) = (dir.path().join("plugins"), dir.path().join("logs"));
     std::fs::create_dir(&logs).unwrap();
     put_mark(&plugins, "one");
@@ -100,8 +98,8 @@ async fn a_swap_loses_and_doubles_nothing_and_shows_at_one_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_leaves_the_old_plugin_running_and_a_new_or_removed_one_takes_effect() {
     let dir = TempDir::new().unwrap();
-    let recorder = Arc::new(Recorder::default());
-    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let preview = Receiver::start().await;
+    let recorder = preview.judge();
     let plugins = dir.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
     let target = Target::start(|n| format!("seq {n}\n")).await;

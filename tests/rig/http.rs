@@ -19,6 +19,11 @@ pub async fn post(url: &str, content_type: &str, body: impl Into<Bytes>) -> Answ
     request("POST", url, content_type, body.into()).await
 }
 
+/// POST with these headers.
+pub async fn post_with(url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    send("POST", url, headers, body.into()).await
+}
+
 /// GET of a JSON document.
 pub async fn json(url: &str) -> Result<Value, String> {
     let (status, text) = get(url).await?;
@@ -29,13 +34,14 @@ pub async fn json(url: &str) -> Result<Value, String> {
 }
 
 async fn request(method: &str, url: &str, content_type: &str, body: Bytes) -> Answer {
+    send(method, url, &[("content-type", content_type)], body).await
+}
+
+async fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let request = hyper::Request::builder()
-        .method(method)
-        .uri(url)
-        .header("content-type", content_type)
-        .body(Full::new(body))
-        .map_err(|e| e.to_string())?;
+    let request = hyper::Request::builder().method(method).uri(url);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::new(body)).map_err(|e| e.to_string())?;
     let answer = client.request(request).await.map_err(|e| format!("{url}: {e:?}"))?;
     let status = answer.status().as_u16();
     let bytes = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();

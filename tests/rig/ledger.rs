@@ -54,6 +54,11 @@ impl Account {
         self.dropped.values().sum()
     }
 
+    /// What has neither arrived nor ended.
+    pub fn held(&self) -> i64 {
+        self.queued + self.in_flight
+    }
+
     /// What all takers together have taken.
     pub fn handed_on_in_all(&self) -> u64 {
         self.handed_on.values().sum()

@@ -8,19 +8,25 @@
 
 pub mod build;
 pub mod config;
+pub mod disk;
 pub mod example;
 pub mod http;
+pub mod kills;
 pub mod ledger;
 pub mod lines;
 pub mod metrics;
 pub mod node_exporter;
 pub mod process;
 pub mod prometheus;
+pub mod queue_files;
+pub mod random;
+pub mod receiver;
 pub mod target;
 pub mod tls;
 pub mod victoria;
 pub mod wait;
 pub mod weir;
 
+pub use receiver::Receiver;
 pub use wait::{eventually, until};
 pub use weir::Weir;

@@ -6,6 +6,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::random::Random;
+use crate::{Receiver, eventually};
+
 /// One file that is written to, rotated and truncated.
 #[derive(Debug)]
 pub struct Writer {
@@ -28,6 +31,16 @@ impl Writer {
         let mut text = String::new();
         for _ in 0..count {
             writeln!(text, "{}-{:06} the quick brown fox", self.name, self.next).unwrap();
+            self.next += 1;
+        }
+        self.file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Appends `count` lines that do not compress, of some 230 bytes.
+    pub fn write_random(&mut self, count: u64, random: &mut Random) {
+        let mut text = String::new();
+        for _ in 0..count {
+            writeln!(text, "{}-{:06} {}", self.name, self.next, random.hex(220)).unwrap();
             self.next += 1;
         }
         self.file.write_all(text.as_bytes()).unwrap();
@@ -67,6 +80,22 @@ impl Writer {
 
 fn open(path: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(path).unwrap()
+}
+
+/// Waits until every line of these files is in the receiver.
+pub async fn complete(receiver: &Receiver, writers: &[&Writer]) {
+    eventually("every line", async || {
+        let lines = receiver.lines();
+        for writer in writers {
+            let missing = missing(&arrivals(lines.iter().map(String::as_str), writer.name()), writer.written());
+            if !missing.is_empty() {
+                let first: Vec<_> = missing.iter().take(5).collect();
+                return Err(format!("{} of {} from {}: {first:?}", missing.len(), writer.written(), writer.name()));
+            }
+        }
+        Ok(())
+    })
+    .await;
 }
 
 /// How often each number of a file arrived, from lines that hold `NAME-000000`.

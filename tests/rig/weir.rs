@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::build;
 use crate::http;
+use crate::ledger::{Account, Ledger};
 use crate::metrics::Page;
 use crate::process::Program;
 use crate::wait::eventually;
@@ -73,9 +74,31 @@ impl Weir {
 
     /// Starts it again, after it has ended, in the same folder.
     pub async fn restart(&mut self) {
+        self.start_again();
+        self.wait_for_admin().await;
+    }
+
+    /// Starts it again without waiting for anything.
+    pub fn start_again(&mut self) {
         self.starts += 1;
         self.program = spawn(&self.dir, self.starts, &self.environment);
-        self.wait_for_admin().await;
+    }
+
+    /// The same with this environment from now on.
+    pub async fn restart_with(&mut self, environment: &[(&str, &str)]) {
+        self.environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        self.restart().await;
+    }
+
+    /// What `/-/ready` says: whether it is, and the text.
+    pub async fn ready(&self) -> Result<(bool, String), String> {
+        let (status, text) = http::get(&self.url("/-/ready")).await?;
+        Ok((status == 200, text))
+    }
+
+    /// A sink's side of the ledger, such as `loki.main`'s.
+    pub async fn books(&self, sink: &str) -> Account {
+        Ledger::of(&self.metrics().await).sink(sink)
     }
 
     /// Its metrics.
