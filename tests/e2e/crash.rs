@@ -15,12 +15,12 @@ use weir_rig::lines::{Writer, arrivals, complete};
 use weir_rig::queue_files::QueueFiles;
 use weir_rig::random::Random;
 use weir_rig::receiver::unsteady;
-use weir_rig::target::Target;
+use weir_rig::target::{Target, numbered};
 use weir_rig::{Receiver, Weir, eventually};
 
 /// What one target serves: each series has the page's number for its value.
 fn page(number: u64) -> String {
-    (0..20).map(|i| format!("seq{{i=\"{i}\"}} {number}\n")).collect()
+    numbered(0..20, number)
 }
 
 /// Log files, those that were rotated away included: one may have been renamed while nobody ran.
@@ -226,7 +226,7 @@ fn damage(random: &mut Random, path: &std::path::Path) {
         0 => std::fs::remove_file(path).unwrap(),
         1 => std::fs::write(path, []).unwrap(),
         2 => std::fs::write(path, vec![0; size]).unwrap(),
-        3 => std::fs::write(path, (0..size).map(|_| random.next() as u8).collect::<Vec<_>>()).unwrap(),
+        3 => std::fs::write(path, (0..size).map(|_| random.bits() as u8).collect::<Vec<_>>()).unwrap(),
         _ => {
             let bytes = std::fs::read(path).unwrap();
             std::fs::write(path, &bytes[..random.below(bytes.len() as u64) as usize]).unwrap();

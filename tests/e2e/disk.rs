@@ -6,7 +6,7 @@ use weir_rig::config::{file_logs, job, loki, remote_write};
 use weir_rig::disk::{BrokenDisk, SmallDisk};
 use weir_rig::lines::{Writer, complete};
 use weir_rig::random::Random;
-use weir_rig::target::Target;
+use weir_rig::target::{Target, numbered};
 use weir_rig::{Receiver, Weir, eventually};
 
 /// Waits until readiness is as it should be; what it says.
@@ -28,7 +28,7 @@ async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
     let receiver = Receiver::start().await.tolerating_repeats();
     receiver.faults().always(Answer::status(503));
     let names: Vec<String> = (0..1000).map(|_| random.hex(100)).collect();
-    let target = Target::start(move |n| names.iter().map(|name| format!("seq{{x=\"{name}\"}} {n}\n")).collect()).await;
+    let target = Target::start(move |n| numbered(&names, n)).await;
     let config = [
         job("seq", &target.address, ""),
         file_logs("app", &logs),

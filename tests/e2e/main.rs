@@ -1,6 +1,7 @@
 //! weir against real programs: Debian's Prometheus, node exporter and VictoriaMetrics.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "tests say what counts they reached")]
 
 mod backends;
 mod commands;

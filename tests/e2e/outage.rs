@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 use weir_rig::config::job;
 use weir_rig::prometheus::{Prometheus, samples};
-use weir_rig::target::Target;
+use weir_rig::target::{Target, numbered};
 use weir_rig::victoria::VictoriaMetrics;
 use weir_rig::{Weir, eventually, until};
 
@@ -22,7 +22,7 @@ async fn backends_that_stop_hang_and_come_back_get_every_sample() {
     let dir = TempDir::new().unwrap();
     let mut prometheus = Prometheus::start(&dir.path().join("prometheus"), "global: { scrape_interval: 1h }\n").await;
     let mut victoria = VictoriaMetrics::start(&dir.path().join("victoria")).await;
-    let target = Target::start(|n| (0..SERIES).map(|i| format!("seq{{i=\"{i}\"}} {n}\n")).collect()).await;
+    let target = Target::start(|n| numbered(0..SERIES, n)).await;
     let sink = |name: &str, url: &str| {
         format!(
             "[[remote_write]]\nname = \"{name}\"\nurl = \"{url}\"\nremote_timeout = \"2s\"\n\
@@ -91,13 +91,13 @@ async fn backends_that_stop_hang_and_come_back_get_every_sample() {
     pages(3).await;
     drained(&weir).await;
 
-    let last = target.served();
+    let newest = target.served();
     for base in [prometheus.url(""), victoria.base()] {
         let all = eventually("everything", async || {
             victoria.flush().await;
             let all = arrived(&base).await?;
             let there = all.len() as u64 == SERIES
-                && all.values().all(|points| points.last().is_some_and(|(_, v)| *v >= last as f64));
+                && all.values().all(|points| points.last().is_some_and(|(_, v)| *v >= newest as f64));
             if there { Ok(all) } else { Err(format!("{} series", all.len())) }
         })
         .await;
@@ -108,13 +108,13 @@ async fn backends_that_stop_hang_and_come_back_get_every_sample() {
             points.dedup();
             twice += arrived - points.len();
             assert!(points.windows(2).all(|w| w[0].0 < w[1].0), "times go up in {base}");
-            let values: Vec<u64> = points.iter().map(|(_, v)| *v as u64).filter(|v| *v <= last).collect();
-            let lost: Vec<u64> = (1..=last).filter(|n| !values.contains(n) && !cut.contains(n)).collect();
+            let values: Vec<u64> = points.iter().map(|(_, v)| *v as u64).filter(|v| *v <= newest).collect();
+            let lost: Vec<u64> = (1..=newest).filter(|n| !values.contains(n) && !cut.contains(n)).collect();
             assert_eq!(lost, [0_u64; 0], "series {i} in {base}");
             assert!(values.windows(2).all(|w| w[0] < w[1]), "each once, in order: {values:?}");
         }
         println!(
-            "{base}: {last} pages of {SERIES} series, every one as it was served (cut by a stop: {cut:?}); {twice} twice"
+            "{base}: {newest} pages of {SERIES} series, every one as it was served (cut by a stop: {cut:?}); {twice} twice"
         );
     }
     assert_eq!(weir.program().terminate().await, Some(0));

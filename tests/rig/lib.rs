@@ -4,7 +4,7 @@
 //! passes without it.
 
 // Tests' own code: a broken rig should stop the test at once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, clippy::print_stdout)]
 
 pub mod build;
 pub mod config;

@@ -1,5 +1,6 @@
 //! A scrape target whose pages the test writes.
 
+use std::fmt::{Display, Write as _};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,6 +13,15 @@ use tokio::task::JoinHandle;
 
 type Page = Box<dyn FnMut(u64) -> Response + Send>;
 type Shared = (Arc<Mutex<Page>>, Arc<Mutex<u64>>);
+
+/// A page with a series `seq{i="…"}` for each of `names`, each with the value `number`.
+pub fn numbered(names: impl IntoIterator<Item: Display>, number: u64) -> String {
+    let mut page = String::new();
+    for name in names {
+        writeln!(page, "seq{{i=\"{name}\"}} {number}").unwrap();
+    }
+    page
+}
 
 /// A running target.
 #[derive(Debug)]

@@ -78,8 +78,7 @@ mod tests {
         let want = [("a", "b"), ("c", "d\"\\\n\u{e9}\u{e9},}"), ("e", "")];
         assert_eq!(labels, want.map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert_eq!(parse("{}").unwrap(), []);
-        for bad in ["", "a", r#"{a="b}"#, r#"{a=b}"#, r#"{a="b" c="d"}"#, r#"{a="\q"}"#, r#"{1a="b"}"#, r#"{a="\xff"}"#]
-        {
+        for bad in ["", "a", r#"{a="b}"#, "{a=b}", r#"{a="b" c="d"}"#, r#"{a="\q"}"#, r#"{1a="b"}"#, r#"{a="\xff"}"#] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
