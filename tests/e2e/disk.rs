@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use weir_receive::Answer;
 use weir_rig::config::{file_logs, job, loki, remote_write};
 use weir_rig::disk::{BrokenDisk, SmallDisk};
+use weir_rig::ledger::Ledger;
 use weir_rig::lines::{Writer, complete};
 use weir_rig::random::Random;
 use weir_rig::target::{Target, numbered};
@@ -61,9 +62,11 @@ async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
     complete(&receiver, &[&writer]).await;
     let judge = receiver.judge();
     let books = eventually("a moment at rest, in which the ledger balances", async || {
-        let books = weir.books("remote_write.a").await;
-        let rests = books.held() == 0 && books.gap() == 0 && books.delivered == judge.sample_count() as u64;
-        if rests { Ok(books) } else { Err(books) }
+        let ledger = Ledger::read(&weir).await?;
+        ledger.balances()?;
+        let books = ledger.sink("remote_write.a");
+        let rests = books.held() == 0 && books.delivered == judge.sample_count() as u64;
+        if rests { Ok(books) } else { Err(format!("{books:?}")) }
     })
     .await;
     let at = target.served();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use tempfile::TempDir;
 use weir_receive::Answer;
 use weir_rig::config::file_logs;
+use weir_rig::ledger::Ledger;
 use weir_rig::lines::{Writer, arrivals, missing};
 use weir_rig::random::Random;
 use weir_rig::target::{Target, numbered};
@@ -73,9 +74,11 @@ async fn full(policy: &str) {
 
     // the books of a moment in which nothing is under way
     let books = eventually("a moment at rest, in which the ledger balances", async || {
-        let books = weir.books("remote_write.a").await;
-        let rests = books.held() == 0 && books.gap() == 0 && books.delivered == judge.sample_count() as u64;
-        if rests { Ok(books) } else { Err(books) }
+        let ledger = Ledger::read(&weir).await?;
+        ledger.balances()?;
+        let books = ledger.sink("remote_write.a");
+        let rests = books.held() == 0 && books.delivered == judge.sample_count() as u64;
+        if rests { Ok(books) } else { Err(format!("{books:?}")) }
     })
     .await;
     let values: HashSet<u64> = judge

@@ -98,7 +98,7 @@ impl Weir {
 
     /// A sink's side of the ledger, such as `loki.main`'s.
     pub async fn books(&self, sink: &str) -> Account {
-        Ledger::of(&self.metrics().await).sink(sink)
+        Ledger::read(self).await.unwrap().sink(sink)
     }
 
     /// Its metrics.
