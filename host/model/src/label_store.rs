@@ -65,6 +65,11 @@ impl LabelStore {
         }
     }
 
+    /// No slot at or above this one has labels.
+    pub fn slots(&self) -> Slot {
+        self.places.len() as Slot
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();

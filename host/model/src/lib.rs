@@ -8,9 +8,11 @@ pub mod label_store;
 pub mod labels;
 pub mod logs;
 pub mod page;
+pub mod target_sink;
 
 pub use ack::{Ack, AckWatch};
 pub use label_store::LabelStore;
 pub use labels::{LabelSet, Labels, LabelsBuilder};
 pub use logs::LogBatch;
 pub use page::{Births, Page, PageSink, STALE_NAN, Sample, Slot};
+pub use target_sink::TargetSink;

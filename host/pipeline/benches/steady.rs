@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use weir_model::{Births, LabelSet, Page, PageSink, Sample, Slot};
+use weir_model::{Births, LabelSet, Page, PageSink, Sample, Slot, TargetSink};
 use weir_pipeline::guest::{
     CallError, Guest, LabelEdit, LabelsWanted, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SeriesBatch,
     Symbols, Verdicts, Wants,
@@ -64,8 +64,18 @@ impl SampleSinks for Nowhere {
     fn generation(&self) -> u64 {
         1
     }
-    fn open(&self, _: u64, _: &PipelineAccount) -> Box<dyn PageSink> {
+    fn open(&self, _: u64, _: &PipelineAccount) -> Box<dyn TargetSink> {
         Box::new(Self)
+    }
+}
+
+impl TargetSink for Nowhere {
+    fn renew(&mut self, page: &Page<'_>, _: &dyn Fn(Slot) -> bool) -> usize {
+        self.accept(page)
+    }
+    fn end(&mut self, _: i64, _: &[Slot], _: &[String]) {}
+    fn sinks(&self) -> Arc<[String]> {
+        Arc::default()
     }
 }
 
@@ -85,7 +95,7 @@ fn kept_verdicts(bencher: Bencher<'_, '_>, stages: usize) {
     let stats = PipelineStats::new(&metrics, &ledger);
     let wants = Wants { series: Some(LabelsWanted::Everything), ..Wants::default() };
     let guests: Vec<Arc<dyn Guest>> = (0..stages).map(|_| Arc::new(Plugin(wants.clone())) as _).collect();
-    let pipeline = MetricsPipeline::new("bench", &guests, Arc::new(Nowhere), &stats);
+    let pipeline = MetricsPipeline::new("bench", &guests, Arc::new(Nowhere), &Arc::default(), &stats);
     let mut route = TargetRoute::new(&[pipeline], 1, Duration::from_secs(15), ledger.source("bench", Signal::Samples));
 
     let (mut births, none) = (Births::default(), Births::default());

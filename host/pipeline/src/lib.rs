@@ -18,7 +18,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
+mod writers;
 
 pub use logs::{LogSinks, LogsPipeline, LogsRoute};
 pub use metrics::{MetricsPipeline, SampleSinks, TargetRoute};
 pub use stats::PipelineStats;
+pub use writers::Writers;

@@ -1,29 +1,27 @@
 //! Pipelines of samples: what all targets of one pipeline share, and a target's way through all its pipelines.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rapidhash::fast::RandomState;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use weir_model::{Page, PageSink};
+use weir_model::{Page, TargetSink};
 use weir_telemetry::{PipelineAccount, Signal, SourceAccount};
 
 use crate::chain::{ChainSlot, Stage};
 use crate::guest::Guest;
-use crate::outputs::Outputs;
 use crate::stats::PipelineStats;
 use crate::target::{TargetPipeline, lock};
 use crate::verdict::Workspace;
+use crate::writers::Writers;
 
 /// Where a pipeline's pages go.
 pub trait SampleSinks: Send + Sync {
-    /// Changes when sinks opened before no longer are the right ones.
+    /// Changes when what was opened before must be renewed.
     fn generation(&self) -> u64;
 
     /// An encoder of one target's pages into all the pipeline's sinks, each of which takes its samples over from the
     /// account `from`. `target` says which target; it decides the lane.
-    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn PageSink>;
+    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn TargetSink>;
 }
 
 /// A pipeline of samples.
@@ -39,14 +37,18 @@ pub struct MetricsPipeline {
     workspaces: Mutex<Vec<(Workspace, Vec<u8>)>>,
     stats: PipelineStats,
     pub(crate) account: PipelineAccount,
-    hasher: RandomState,
-    live: Mutex<Vec<Weak<Mutex<Outputs>>>>,
-    later: Mutex<JoinSet<()>>,
+    pub(crate) writers: Arc<Writers>,
 }
 
 impl MetricsPipeline {
-    /// A pipeline that runs `guests` in order.
-    pub fn new(name: &str, guests: &[Arc<dyn Guest>], sinks: Arc<dyn SampleSinks>, stats: &PipelineStats) -> Arc<Self> {
+    /// A pipeline that runs `guests` in order. All pipelines of a process share their `writers`.
+    pub fn new(
+        name: &str,
+        guests: &[Arc<dyn Guest>],
+        sinks: Arc<dyn SampleSinks>,
+        writers: &Arc<Writers>,
+        stats: &PipelineStats,
+    ) -> Arc<Self> {
         let account = stats.account(name, Signal::Samples);
         let processors = processors();
         Arc::new(Self {
@@ -58,9 +60,7 @@ impl MetricsPipeline {
             workspaces: Mutex::default(),
             stats: stats.clone(),
             account,
-            hasher: RandomState::default(),
-            live: Mutex::default(),
-            later: Mutex::default(),
+            writers: writers.clone(),
         })
     }
 
@@ -78,38 +78,10 @@ impl MetricsPipeline {
         self.sinks.generation()
     }
 
-    pub(crate) fn open_sink(&self, target: u64) -> (u64, Box<dyn PageSink>) {
+    pub(crate) fn open_sink(&self, target: u64) -> (u64, Box<dyn TargetSink>) {
         // the number first: a change between the two is then seen at the next page
         let generation = self.sinks.generation();
         (generation, self.sinks.open(target, &self.account))
-    }
-
-    pub(crate) fn empty_outputs(&self) -> Outputs {
-        Outputs::new(self.hasher)
-    }
-
-    pub(crate) fn new_outputs(&self) -> Arc<Mutex<Outputs>> {
-        let outputs = Arc::new(Mutex::new(self.empty_outputs()));
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|o| o.strong_count() > 0);
-        live.push(Arc::downgrade(&outputs));
-        outputs
-    }
-
-    /// The output tables of all live targets but one.
-    pub(crate) fn other_outputs(&self, but: &Arc<Mutex<Outputs>>) -> Vec<Arc<Mutex<Outputs>>> {
-        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.iter().filter_map(Weak::upgrade).filter(|o| !Arc::ptr_eq(o, but)).collect()
-    }
-
-    /// Does something after a while, unless the process ends before.
-    pub(crate) fn later(self: Arc<Self>, delay: Duration, act: impl FnOnce() + Send + 'static) {
-        let mut tasks = lock(&self.later);
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
-            tokio::time::sleep(delay).await;
-            act();
-        });
     }
 }
 
@@ -153,6 +125,8 @@ pub struct TargetRoute {
     permits: Vec<OwnedSemaphorePermit>,
     target: u64,
     interval: Duration,
+    /// How often a pipeline came in that knows no slot.
+    joined: u64,
     /// What [`begin`](Self::begin) returned last.
     epoch: u64,
     source: SourceAccount,
@@ -161,7 +135,8 @@ pub struct TargetRoute {
 impl TargetRoute {
     /// A route for the target of this stable hash, scraped at this interval, whose pages `source` has booked.
     pub fn new(pipelines: &[Arc<MetricsPipeline>], target: u64, interval: Duration, source: SourceAccount) -> Self {
-        let mut route = Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, epoch: 0, source };
+        let mut route =
+            Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, joined: 0, epoch: 0, source };
         route.set_pipelines(pipelines);
         route
     }
@@ -171,15 +146,17 @@ impl TargetRoute {
         let mut former: Vec<_> = self.owners.drain(..).zip(self.pipelines.drain(..)).map(Some).collect();
         for owner in pipelines {
             let kept = former.iter_mut().find(|f| f.as_ref().is_some_and(|(o, _)| Arc::ptr_eq(o, owner)));
-            let pipeline = match kept.and_then(Option::take) {
-                Some((_, pipeline)) => pipeline,
-                None => TargetPipeline::new(owner.clone(), self.target, self.interval),
+            let pipeline = if let Some((_, pipeline)) = kept.and_then(Option::take) {
+                pipeline
+            } else {
+                self.joined += 1;
+                TargetPipeline::new(owner.clone(), self.target)
             };
             self.owners.push(owner.clone());
             self.pipelines.push(pipeline);
         }
         for (_, pipeline) in former.into_iter().flatten() {
-            pipeline.close(true);
+            pipeline.leave(self.interval);
         }
     }
 
@@ -193,10 +170,11 @@ impl TargetRoute {
                 self.permits.push(permit);
             }
         }
-        let epoch = self.pipelines.iter_mut().zip(&self.owners).fold(1u64, |sum, (pipeline, owner)| {
-            let which = Arc::as_ptr(owner) as u64;
-            sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ pipeline.pin() ^ which
-        });
+        // never 0, which is that of no page
+        let epoch =
+            self.pipelines.iter_mut().fold(self.joined, |sum, pipeline| {
+                sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ pipeline.pin()
+            }) | 1 << 63;
         if epoch != self.epoch {
             // Slots start over for all of them, whichever it was that changed.
             self.pipelines.iter_mut().for_each(TargetPipeline::restart);
@@ -226,10 +204,10 @@ impl TargetRoute {
         self.permits.clear();
     }
 
-    /// The target is gone (`removed`), or weir stops.
-    pub fn close(self, removed: bool) {
+    /// The target is gone; it was last scraped at this interval. Dropping a route instead, as when weir stops, ends nothing.
+    pub fn leave(self, interval: Duration) {
         for pipeline in self.pipelines {
-            pipeline.close(removed);
+            pipeline.leave(interval);
         }
     }
 }

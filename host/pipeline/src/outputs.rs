@@ -4,10 +4,11 @@
 //! output without an owner at the end of a page has ended on it.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rapidhash::fast::RandomState;
-use weir_model::{Births, Labels, Page, PageSink, STALE_NAN, Sample, Slot};
+use weir_model::{Births, Labels, Page, STALE_NAN, Sample, Slot};
 use weir_telemetry::Passage;
 
 /// No input slot.
@@ -38,6 +39,8 @@ pub(crate) struct Outputs {
     /// Freed on this page; their slots are given out again from the next.
     dying: Vec<Slot>,
     page: PageBuffers,
+    /// The sinks that are written to.
+    pub(crate) sinks: Arc<[String]>,
 }
 
 /// A page that was handed to its sink.
@@ -69,7 +72,7 @@ pub(crate) struct PageBuffers {
 }
 
 impl Outputs {
-    /// An empty table. Hashes can be compared between tables with clones of one hasher.
+    /// An empty table. Hashes can be compared between tables with clones of one hasher, as all of a process have.
     pub(crate) fn new(hasher: RandomState) -> Self {
         Self {
             by_hash: HashMap::with_hasher(RandomState::default()),
@@ -79,6 +82,7 @@ impl Outputs {
             released: vec![],
             dying: vec![],
             page: PageBuffers::default(),
+            sinks: Arc::default(),
         }
     }
 
@@ -91,7 +95,7 @@ impl Outputs {
         self.hasher.hash_one(labels.as_bytes())
     }
 
-    /// Whether a label set of this hash is among the live outputs. Tables of one pipeline share their hasher.
+    /// Whether a label set of this hash is among the live outputs.
     pub(crate) fn writes(&self, hash: u64) -> bool {
         self.by_hash.contains_key(&hash)
     }
@@ -151,28 +155,25 @@ impl Outputs {
         self.page.samples.push(Sample { slot, ..*sample });
     }
 
-    /// Ends the outputs that nobody owns with a marker each, and hands the page to `sink`.
-    pub(crate) fn finish_page(&mut self, time: i64, sink: &mut dyn PageSink) -> Finished {
+    /// Ends the outputs that nobody owns with a marker each, and hands the page on; `hand_on` says to how many.
+    pub(crate) fn finish_page(&mut self, time: i64, hand_on: impl FnOnce(&Page<'_>, &Self) -> usize) -> Finished {
         let written = self.page.samples.len();
         self.end_released(time);
         let page = Page { time, deaths: &self.dying, births: &self.page.births, samples: &self.page.samples };
-        let takers = sink.accept(&page);
+        let takers = hand_on(&page, self);
         let markers = self.page.samples.len() - written;
         self.begin_page();
         Finished { written: written as u64, markers: markers as u64, takers }
     }
 
-    /// Ends all live outputs with a marker each, but for those whose hash is `written_elsewhere`; hands the markers to
-    /// `sink`. The table is empty afterwards.
-    pub(crate) fn end_all(
-        &mut self,
-        time: i64,
-        sink: &mut dyn PageSink,
-        written_elsewhere: impl Fn(u64) -> bool,
-    ) -> Finished {
-        self.by_hash.retain(|&hash, _| !written_elsewhere(hash));
-        self.release_all();
-        self.finish_page(time, sink)
+    /// Whether the target itself gave the time of an output's last sample: such a one ends without a marker.
+    pub(crate) fn is_unmarked(&self, slot: Slot) -> bool {
+        self.slots.get(slot as usize).is_some_and(|o| o.own_time)
+    }
+
+    /// The live outputs that end with a marker, by hash.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = (u64, Slot)> {
+        self.by_hash.iter().map(|(&hash, &slot)| (hash, slot)).filter(|&(_, slot)| !self.is_unmarked(slot))
     }
 
     fn end_released(&mut self, time: i64) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use weir_model::{LabelStore, Labels, Page, PageSink, Slot};
+use weir_model::{LabelStore, Labels, Page, Slot, TargetSink};
 use weir_telemetry::Passage;
 
 use crate::chain::Chain;
@@ -43,13 +43,11 @@ pub(crate) struct TargetPipeline {
     /// What this target's pages pass through until [`pin`](Self::pin) finds another.
     chain: Arc<Chain>,
     sink_generation: u64,
+    /// That of the sinks for the next page.
+    pinned_generation: u64,
     /// The chain or the sinks changed: slots start over with the next page.
     restart: bool,
-    target: u64,
-    interval: Duration,
-    sink: Box<dyn PageSink>,
-    /// A sink of before a reload with its outputs, until the next page tells which of them go on.
-    former: Option<(Outputs, Box<dyn PageSink>)>,
+    sink: Box<dyn TargetSink>,
     outputs: Arc<Mutex<Outputs>>,
     routes: Vec<Route>,
     pending: BTreeMap<Slot, Pending>,
@@ -60,18 +58,16 @@ pub(crate) struct TargetPipeline {
 }
 
 impl TargetPipeline {
-    pub(crate) fn new(pipeline: Arc<MetricsPipeline>, target: u64, interval: Duration) -> Self {
+    pub(crate) fn new(pipeline: Arc<MetricsPipeline>, target: u64) -> Self {
         let chain = pipeline.chain.load();
         let (sink_generation, sink) = pipeline.open_sink(target);
-        let outputs = pipeline.new_outputs();
+        let outputs = pipeline.writers.new_outputs(sink.sinks());
         Self {
             chain,
             sink_generation,
+            pinned_generation: sink_generation,
             restart: false,
-            target,
-            interval,
             sink,
-            former: None,
             outputs,
             routes: vec![],
             pending: BTreeMap::new(),
@@ -88,18 +84,8 @@ impl TargetPipeline {
         if chain.generation != self.chain.generation {
             self.chain = chain;
         }
-        let generation = self.pipeline.sink_generation();
-        if generation != self.sink_generation {
-            let (generation, sink) = self.pipeline.open_sink(self.target);
-            self.sink_generation = generation;
-            let old_sink = std::mem::replace(&mut self.sink, sink);
-            let fresh = self.pipeline.empty_outputs();
-            let old_outputs = std::mem::replace(&mut *lock(&self.outputs), fresh);
-            // A second reload before a page came: the older sink's outputs have no page to be compared with; the newer
-            // table holds nothing yet, so the older one stays.
-            self.former.get_or_insert((old_outputs, old_sink));
-        }
-        self.chain.generation.wrapping_add(self.sink_generation << 32)
+        self.pinned_generation = self.pipeline.sink_generation();
+        self.chain.generation.wrapping_add(self.pinned_generation << 32)
     }
 
     /// Slots start over with the next page.
@@ -122,6 +108,11 @@ impl TargetPipeline {
         let chain = self.chain.clone();
         let shared = self.outputs.clone();
         let outputs = &mut *lock(&shared);
+        // Other sinks know no output of before: a new table, whose every output is born to them.
+        let former = (self.pinned_generation != self.sink_generation).then(|| {
+            self.sink_generation = self.pinned_generation;
+            std::mem::replace(outputs, self.pipeline.writers.empty_outputs())
+        });
         outputs.lend(&mut work.page);
         if std::mem::take(&mut self.restart) {
             outputs.release_all();
@@ -137,35 +128,42 @@ impl TargetPipeline {
             self.write_directly(&chain, page, outputs, &mut work.losses);
         }
         work.losses.settle(&mut passage);
-        outputs.finish_page(page.time, self.sink.as_mut()).book(&mut passage);
+        let (sink, writers) = (&mut self.sink, &self.pipeline.writers);
+        let finished = match &former {
+            None => outputs.finish_page(page.time, |page, outputs| {
+                writers.page(page, outputs, &outputs.sinks);
+                sink.accept(page)
+            }),
+            Some(former) => {
+                let finished = outputs.finish_page(page.time, |page, outputs| {
+                    let takers = sink.renew(page, &|s| former.is_unmarked(s));
+                    writers.page(page, outputs, &sink.sinks());
+                    takers
+                });
+                outputs.sinks = sink.sinks();
+                finished
+            }
+        };
+        finished.book(&mut passage);
         outputs.lend(&mut work.page);
-        if let Some((mut old, mut sink)) = self.former.take() {
-            old.end_all(page.time, sink.as_mut(), |hash| outputs.writes(hash)).book(&mut passage);
-        }
         passage.end();
         self.last_time = page.time;
     }
 
-    /// The target is gone. Unless another target writes them by then, its outputs end after two intervals and a tenth, as
-    /// Prometheus waits (`scrape.go`, `endOfRunStaleness`); at a shutdown (`removed` false) they do not end.
-    pub(crate) fn close(self, removed: bool) {
-        if !removed || self.last_time == 0 {
+    /// The target is gone, or is sent through other pipelines; `interval` is what it was scraped at. Its series are held, see
+    /// [`Writers`](crate::Writers).
+    pub(crate) fn leave(self, interval: Duration) {
+        if self.last_time == 0 {
             return;
         }
-        let Self { pipeline, outputs, mut sink, interval, last_time, .. } = self;
-        pipeline.clone().later(interval.mul_f64(2.1), move || {
-            let time = last_time + interval.as_millis() as i64;
-            let others = pipeline.other_outputs(&outputs);
-            let written = |hash| others.iter().any(|o| lock(o).writes(hash));
-            let mut passage = pipeline.account.begin();
-            lock(&outputs).end_all(time, sink.as_mut(), written).book(&mut passage);
-            passage.end();
-        });
+        let Self { pipeline, outputs, sink, last_time, .. } = self;
+        let time = last_time + interval.as_millis() as i64;
+        pipeline.writers.leave(&outputs, sink, time, interval.mul_f64(2.1));
     }
 
     fn bury(&mut self, deaths: &[Slot], outputs: &mut Outputs) {
         for &slot in deaths {
-            self.leave(slot, Route::Free, outputs);
+            self.go_over(slot, Route::Free, outputs);
             self.pending.remove(&slot);
             self.inputs.remove(slot);
         }
@@ -227,11 +225,11 @@ impl TargetPipeline {
         if !decided.keep || counted.is_some() {
             self.pending.insert(slot, Pending { labels: input, counted });
         }
-        self.leave(slot, route, outputs);
+        self.go_over(slot, route, outputs);
     }
 
     /// Changes a slot's route; the output it leaves is released.
-    fn leave(&mut self, slot: Slot, to: Route, outputs: &mut Outputs) {
+    fn go_over(&mut self, slot: Slot, to: Route, outputs: &mut Outputs) {
         let index = slot as usize;
         if self.routes.len() <= index {
             self.routes.resize(index + 1, Route::Free);

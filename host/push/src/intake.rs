@@ -30,6 +30,8 @@ pub(crate) trait Intake: Send + Sync {
     /// Records were routed to the sink, which takes them over from a pipeline's account; the newest is of `newest_ms` since
     /// the epoch.
     fn routed(&self, from: &PipelineAccount, records: u64, newest_ms: i64);
+    /// Staleness markers for this sink alone were made.
+    fn generated(&self, records: u64, newest_ms: i64);
     /// Some of them end before they are in a parcel.
     fn dropped(&self, reason: &'static str, records: u64);
     /// Gives a parcel to the queue.

@@ -28,5 +28,5 @@ mod wire;
 pub use batch::BatchSettings;
 pub use protocol::Protocol;
 pub use settings::{LokiSettings, QueueSettings, RemoteWriteSettings, SendSettings};
-pub use sinks::{LokiOutlet, SinkError, SinkHealth, Sinks};
+pub use sinks::{Destinations, LokiOutlet, SinkError, SinkHealth, Sinks};
 pub use weir_queue::{Health, WhenFull};

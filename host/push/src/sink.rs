@@ -150,6 +150,11 @@ impl Intake for Sink {
         self.binding().metrics.routed(newest_ms);
     }
 
+    fn generated(&self, records: u64, newest_ms: i64) {
+        self.account.generated(records);
+        self.binding().metrics.routed(newest_ms);
+    }
+
     fn dropped(&self, reason: &'static str, records: u64) {
         if records > 0 {
             self.account.dropped_unqueued(reason, records);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use weir_client::BuildError;
-use weir_model::PageSink;
+use weir_model::TargetSink;
 use weir_queue::{Health, OpenError};
 use weir_telemetry::{Ledger, Metrics, PipelineAccount};
 
@@ -29,7 +29,7 @@ use crate::sink::Sink;
 use crate::{loki, remote_write};
 use open::{Encode, Spec};
 
-pub use outlet::LokiOutlet;
+pub use outlet::{Destinations, LokiOutlet};
 
 /// How often buffers are looked at and gauges set: a quarter of the usual deadline, so that nothing waits much longer.
 const TICK: Duration = Duration::from_millis(250);
@@ -178,12 +178,22 @@ impl Sinks {
         self.inner.generation.load(Ordering::Acquire)
     }
 
-    /// An encoder for one target, to the remote write sinks of these names. `target_hash` must be the same in every
-    /// process: it decides the lane, and a lane's records may still be on disk. The sinks take the samples over from the
-    /// account `from`.
-    pub fn remote_write_target(&self, names: &[String], target_hash: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
-        let groups = lock(&self.inner.state).remote_write_groups(names);
-        Box::new(outlet::TargetOutlet::new(groups, &self.inner.scratch, target_hash, from))
+    /// An encoder for one target, to the remote write sinks that `to` names, now and whenever it is renewed. `target_hash`
+    /// must be the same in every process: it decides the lane, and a lane's records may still be on disk. The sinks take
+    /// the samples over from the account `from`.
+    pub fn remote_write_target(
+        &self,
+        to: &Arc<Destinations>,
+        target_hash: u64,
+        from: &PipelineAccount,
+    ) -> Box<dyn TargetSink> {
+        Box::new(outlet::TargetOutlet::new(self.inner.clone(), to.clone(), target_hash, from))
+    }
+
+    /// Where samples and lines are routed has changed: what was written by the old routes comes before what is written by
+    /// new ones, and the [`generation`](Self::generation) changes. Call it when new routes are made and before they are used.
+    pub fn reroute(&self) {
+        self.inner.regroup();
     }
 
     /// An outlet for log batches, to the Loki sinks of these names.
@@ -232,6 +242,10 @@ impl Sinks {
 impl Inner {
     fn sinks(&self) -> Vec<Arc<Sink>> {
         lock(&self.state).running.values().map(|r| r.sink.clone()).collect()
+    }
+
+    fn is_running(&self, component: &str) -> bool {
+        lock(&self.state).running.contains_key(component)
     }
 
     fn refresh(&self) {
@@ -283,22 +297,23 @@ impl State {
     }
 
     /// Sorts the named sinks into groups of equal encoding, and gives those groups.
-    fn remote_write_groups(&mut self, names: &[String]) -> Vec<Arc<remote_write::Group>> {
+    fn remote_write_groups(&mut self, names: &[String]) -> Vec<(Vec<String>, Arc<remote_write::Group>)> {
         let mut parts: Vec<(remote_write::Encoding, Vec<String>)> = Vec::new();
         for component in components("remote_write", names) {
             if let Some(Encode::RemoteWrite(encoding)) = self.running.get(&component).map(|r| &r.encode) {
                 join(&mut parts, encoding, component);
             } else {
-                tracing::error!(sink = component, "routed to a sink that is not there");
+                // as long as a reload takes to bring the routes behind the sinks
+                tracing::debug!(sink = component, "routed to a sink that is no longer there");
             }
         }
         let make = |(encoding, members): (_, Vec<String>)| {
             if let Some((_, group)) = self.remote_write.iter().find(|(m, _)| *m == members) {
-                return group.clone();
+                return (members, group.clone());
             }
             let group = Arc::new(remote_write::Group::new(encoding, intakes(&self.running, &members)));
-            self.remote_write.push((members, group.clone()));
-            group
+            self.remote_write.push((members.clone(), group.clone()));
+            (members, group)
         };
         parts.into_iter().map(make).collect()
     }
@@ -310,7 +325,8 @@ impl State {
             if let Some(Encode::Loki(encoding)) = self.running.get(&component).map(|r| &r.encode) {
                 join(&mut parts, encoding, component);
             } else {
-                tracing::error!(sink = component, "routed to a sink that is not there");
+                // as long as a reload takes to bring the routes behind the sinks
+                tracing::debug!(sink = component, "routed to a sink that is no longer there");
             }
         }
         let make = |(encoding, members): (_, Vec<String>)| {

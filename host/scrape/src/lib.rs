@@ -27,7 +27,7 @@ mod url;
 
 pub use error::ScrapeError;
 pub use manager::{ApplyError, ScrapeManager};
-pub use outlet::{BoxFuture, Outlets, TargetInfo, TargetOutlet};
+pub use outlet::{BoxFuture, End, Outlets, TargetInfo, TargetOutlet};
 pub use reader::PageReader;
 pub use settings::{JobSettings, LabelLimits};
 pub use status::{DroppedTarget, Health, TargetStatus};

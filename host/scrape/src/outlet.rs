@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use weir_model::{LabelSet, Page};
 
@@ -19,6 +20,20 @@ pub struct TargetInfo {
     pub labels: LabelSet,
     /// A hash of labels and URL that is the same in every process; for placing (lanes).
     pub hash: u64,
+    /// What it is scraped at, as of now.
+    pub interval: Duration,
+}
+
+/// Why no more pages follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The target is no longer there: its series end.
+    Removed {
+        /// What it was last scraped at.
+        interval: Duration,
+    },
+    /// weir stops: the series get no staleness markers.
+    Stopped,
 }
 
 /// Opens outlets for targets.
@@ -42,9 +57,8 @@ pub trait TargetOutlet: Send {
     /// [`passage`](weir_telemetry::SourceAccount::passage). What cannot be kept is dropped and counted by the outlet.
     fn page(&mut self, page: &Page<'_>);
 
-    /// No page will follow: because the target was `removed`, so that its series end, or because weir stops, so that they
-    /// get no staleness markers.
-    fn close(&mut self, removed: bool);
+    /// No page will follow.
+    fn close(&mut self, end: End);
 }
 
 impl<T: Outlets + ?Sized> Outlets for Arc<T> {

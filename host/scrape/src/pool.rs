@@ -180,6 +180,7 @@ impl Pool {
             url: target.url.to_string(),
             labels: target.labels.clone(),
             hash,
+            interval: target.interval,
         });
         let plan = Arc::new(self.job.plan(&self.account, target, too_many));
         let (orders, receiver) = watch::channel(Order::Run(Arc::clone(&plan)));

@@ -16,7 +16,7 @@ use crate::clock::{self, Grid};
 use crate::error::ScrapeError;
 use crate::memory::{Counts, Memory, PageRules, ScratchPool};
 use crate::metrics::ScrapeMetrics;
-use crate::outlet::TargetOutlet;
+use crate::outlet::{End, TargetOutlet};
 use crate::report::{Extra, Report};
 use crate::series_labels::SeriesRules;
 use crate::settings::JobSettings;
@@ -123,7 +123,8 @@ impl Loop {
                 }
             }
         };
-        self.outlet.close(removed);
+        let interval = self.plan.target.interval;
+        self.outlet.close(if removed { End::Removed { interval } } else { End::Stopped });
     }
 
     fn ticks(&self) -> Interval {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use weir_discovery::{DiscoverySettings, TargetGroup};
 use weir_model::{LabelSet, Page, Slot};
 use weir_relabel::{Action, RuleSettings, Rules};
-use weir_scrape::{BoxFuture, Health, JobSettings, Outlets, ScrapeManager, TargetInfo, TargetOutlet};
+use weir_scrape::{BoxFuture, End, Health, JobSettings, Outlets, ScrapeManager, TargetInfo, TargetOutlet};
 use weir_telemetry::{Ledger, Metrics};
 
 /// Of the scrapes, and their time-out: long enough for an answer on a machine that is busy with other things.
@@ -148,7 +148,8 @@ impl TargetOutlet for Outlet {
         let _ = self.events.send(Event::Page(seen));
     }
 
-    fn close(&mut self, removed: bool) {
+    fn close(&mut self, end: End) {
+        let removed = matches!(end, End::Removed { .. });
         let _ = self.events.send(Event::Close { removed });
     }
 }

@@ -13,7 +13,7 @@
 //! all pipelines have handed on to a sink is what it has `read`. So a record can be followed from its source to its end.
 //!
 //! - `read`: records that came in: samples that a page had, lines that were framed; what was handed to a pipeline or sink.
-//! - `generated`: made here: a source's `up` and the like, a pipeline's staleness markers.
+//! - `generated`: made here: a source's `up` and the like, a pipeline's staleness markers, a sink's of what ends there alone.
 //! - `copied`: where records go more than one way, the copies: with two pipelines one more of each, with three two.
 //! - `handed_on`: what the next in line has taken, by whom (label `to`); a copy counts like the first.
 //! - `recovered`: a sink's, found in its queue at start: what the process before left there as `queued` and `in_flight`.

@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use weir_client::Client;
 use weir_config::{Config, PipelinePlan, Process, Signal};
-use weir_model::{LogBatch, PageSink};
+use weir_model::{LogBatch, TargetSink};
 use weir_pipeline::guest::Guest;
-use weir_pipeline::{LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks};
+use weir_pipeline::{LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks, Writers};
 use weir_plugin::{PluginSet, PluginSource, Plugins};
-use weir_push::{LokiOutlet, Sinks};
+use weir_push::{Destinations, LokiOutlet, Sinks};
 use weir_scrape::ScrapeManager;
 use weir_tail::Tails;
 use weir_telemetry::ledger::Checker;
 use weir_telemetry::{Ledger, Metrics, PipelineAccount};
 
 use crate::books;
-use crate::routes::{JobRoute, Routes, Table};
+use crate::restart::{self, RestartNeeded};
+use crate::routes::{Routes, Table};
 use crate::translate;
 
 /// Why the collector did not start, or did not take another configuration.
@@ -30,6 +31,9 @@ pub(crate) enum CollectorError {
     /// As above: the configuration names plugins that are not there.
     #[error("{}", lines(.0))]
     MissingPlugins(Vec<MissingPlugin>),
+    /// Without effect at a reload: settings that only a start can change.
+    #[error(transparent)]
+    Restart(#[from] RestartNeeded),
     /// As above: a value that a component does not take.
     #[error(transparent)]
     Untranslatable(#[from] translate::Untranslatable),
@@ -62,14 +66,27 @@ fn lines<E: std::fmt::Display>(errors: &[E]) -> String {
 /// What the pipelines are made of, whatever the configuration.
 struct Parts {
     sinks: Arc<Sinks>,
+    writers: Arc<Writers>,
     stats: PipelineStats,
 }
 
 /// The pipelines in force, by name.
 #[derive(Default)]
 struct Pipelines {
-    metrics: BTreeMap<String, (PipelinePlan, Arc<MetricsPipeline>)>,
-    logs: BTreeMap<String, (PipelinePlan, Arc<LogsPipeline>)>,
+    metrics: BTreeMap<String, MetricsWay>,
+    logs: BTreeMap<String, LogsWay>,
+}
+
+struct MetricsWay {
+    plan: PipelinePlan,
+    to: Arc<Destinations>,
+    pipeline: Arc<MetricsPipeline>,
+}
+
+struct LogsWay {
+    plan: PipelinePlan,
+    to: Arc<Destinations>,
+    pipeline: Arc<LogsPipeline>,
 }
 
 /// See the [module](self).
@@ -99,10 +116,11 @@ impl Collector {
         check_named(&config, &names(&plugins.current()))?;
         let (remote_writes, lokis) = translate::sinks(&config)?;
         let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
-        let parts = Arc::new(Parts { sinks, stats: PipelineStats::new(metrics, &ledger) });
+        let stats = PipelineStats::new(metrics, &ledger);
+        let parts = Arc::new(Parts { sinks, writers: Arc::default(), stats });
         let pipelines = Arc::new(Mutex::new(Pipelines::default()));
         let routes = Routes::new(&ledger);
-        routes.replace(lay(&config, &plugins.current(), &parts, &pipelines));
+        routes.replace(lay(&config, &plugins.current(), &parts, &pipelines).0);
         let scrape = ScrapeManager::new(Arc::new(routes.clone()), metrics, ledger.clone());
         let lines = routes.clone();
         let mut tails = Tails::new(
@@ -122,26 +140,46 @@ impl Collector {
     /// Goes over to another configuration; on an error the old one stays in force. Sources, targets and sinks that did not
     /// change are not interrupted.
     pub(crate) async fn reload(&mut self, config: Config) -> Result<(), CollectorError> {
+        restart::check(&self.config, &config)?;
         validate(&config)?;
-        let (remote_writes, lokis) = translate::sinks(&config)?;
         let set = self.apply_plugins(&config)?;
-        let applied = match check_named(&config, &names(&set)) {
-            Ok(()) => self.parts.sinks.apply(remote_writes, lokis).await.map_err(CollectorError::from),
+        let outcome = match check_named(&config, &names(&set)) {
+            Ok(()) => self.switch(&config, &set).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = applied {
-            // what ran before is in the component cache and was valid a moment ago
-            let old = self.config.clone();
-            if let Err(again) = self.apply_plugins(&old) {
-                tracing::error!(error = %again, "the plugins of before the failed reload do not load again");
-            }
+        if let Err(error) = outcome {
+            self.back().await;
             return Err(error);
         }
-        self.routes.replace(lay(&config, &set, &self.parts, &self.pipelines));
-        self.scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
-        self.tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
         self.config = config;
         Ok(())
+    }
+
+    /// Puts all but the plugins in force, in the order in which nothing is lost: first what takes data, then the ways there,
+    /// then what brings data.
+    async fn switch(&mut self, config: &Config, set: &PluginSet) -> Result<(), CollectorError> {
+        let (remote_writes, lokis) = translate::sinks(config)?;
+        self.parts.sinks.apply(remote_writes, lokis).await?;
+        let (table, changed) = lay(config, set, &self.parts, &self.pipelines);
+        if changed {
+            self.parts.sinks.reroute();
+        }
+        self.routes.replace(table);
+        self.scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
+        self.tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
+        Ok(())
+    }
+
+    /// Back to the configuration of before a reload that failed on its way.
+    async fn back(&mut self) {
+        let old = self.config.clone();
+        let set = self.apply_plugins(&old).unwrap_or_else(|error| {
+            tracing::error!(%error, "the plugins of before the failed reload do not load again");
+            self.plugins.current()
+        });
+        if let Err(error) = self.switch(&old, &set).await {
+            tracing::error!(%error, "after a failed reload the configuration of before is not wholly in force again");
+        }
     }
 
     fn apply_plugins(&self, config: &Config) -> Result<Arc<PluginSet>, CollectorError> {
@@ -238,55 +276,85 @@ fn names(set: &PluginSet) -> Vec<&str> {
     set.guests.iter().map(|g| g.name()).collect()
 }
 
-/// Lays the pipelines of a configuration, keeping those that stay as they are, and says which source feeds which.
-fn lay(config: &Config, set: &PluginSet, parts: &Arc<Parts>, pipelines: &Mutex<Pipelines>) -> Table {
+/// Lays the pipelines of a configuration, keeping those that are there already, and says which source feeds which; and
+/// whether anything about that has changed.
+fn lay(config: &Config, set: &PluginSet, parts: &Arc<Parts>, pipelines: &Mutex<Pipelines>) -> (Table, bool) {
     let mut pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = pipelines.plans();
     let mut former = std::mem::take(&mut *pipelines);
     for plan in &config.pipelines {
-        let guests = guests(plan, set);
+        // that all named ones are there was checked before
+        let (name, guests) = (plan.name.clone(), guests(plan, set).unwrap_or_default());
         match plan.signal {
             Signal::Metrics => {
-                let kept = former.metrics.remove(&plan.name).filter(|(old, _)| old.sinks == plan.sinks);
-                let pipeline = if let Some((_, pipeline)) = kept {
-                    pipeline.set_guests(&guests);
-                    pipeline
-                } else {
-                    let sinks = Arc::new(MetricsTo { parts: parts.clone(), names: bare(&plan.sinks) });
-                    MetricsPipeline::new(&plan.name, &guests, sinks, &parts.stats)
+                let way = match former.metrics.remove(&plan.name) {
+                    Some(way) => way.follow(plan, &guests),
+                    None => MetricsWay::new(plan, &guests, parts),
                 };
-                pipelines.metrics.insert(plan.name.clone(), (plan.clone(), pipeline));
+                pipelines.metrics.insert(name, way);
             }
             Signal::Logs => {
-                let kept = former.logs.remove(&plan.name).filter(|(old, _)| old.sinks == plan.sinks);
-                let pipeline = if let Some((_, pipeline)) = kept {
-                    pipeline.set_guests(&guests);
-                    pipeline
-                } else {
-                    let sinks = Arc::new(LogsTo::new(parts.clone(), bare(&plan.sinks)));
-                    LogsPipeline::new(&plan.name, &guests, sinks, &parts.stats)
+                let way = match former.logs.remove(&plan.name) {
+                    Some(way) => way.follow(plan, &guests),
+                    None => LogsWay::new(plan, &guests, parts),
                 };
-                pipelines.logs.insert(plan.name.clone(), (plan.clone(), pipeline));
+                pipelines.logs.insert(name, way);
             }
         }
     }
-    table(config, &pipelines)
+    let changed = before != pipelines.plans();
+    (table(config, &pipelines), changed)
+}
+
+impl Pipelines {
+    fn plans(&self) -> Vec<PipelinePlan> {
+        let (metrics, logs) = (self.metrics.values().map(|w| &w.plan), self.logs.values().map(|w| &w.plan));
+        metrics.chain(logs).cloned().collect()
+    }
+}
+
+impl MetricsWay {
+    fn new(plan: &PipelinePlan, guests: &[Arc<dyn Guest>], parts: &Arc<Parts>) -> Self {
+        let to = Arc::new(Destinations::new(&bare(&plan.sinks)));
+        let sinks = Arc::new(MetricsTo { parts: parts.clone(), to: to.clone() });
+        let pipeline = MetricsPipeline::new(&plan.name, guests, sinks, &parts.writers, &parts.stats);
+        Self { plan: plan.clone(), to, pipeline }
+    }
+
+    fn follow(self, plan: &PipelinePlan, guests: &[Arc<dyn Guest>]) -> Self {
+        self.pipeline.set_guests(guests);
+        self.to.set(&bare(&plan.sinks));
+        Self { plan: plan.clone(), ..self }
+    }
+}
+
+impl LogsWay {
+    fn new(plan: &PipelinePlan, guests: &[Arc<dyn Guest>], parts: &Arc<Parts>) -> Self {
+        let to = Arc::new(Destinations::new(&bare(&plan.sinks)));
+        let sinks = Arc::new(LogsTo::new(parts.clone(), to.clone()));
+        let pipeline = LogsPipeline::new(&plan.name, guests, sinks, &parts.stats);
+        Self { plan: plan.clone(), to, pipeline }
+    }
+
+    fn follow(self, plan: &PipelinePlan, guests: &[Arc<dyn Guest>]) -> Self {
+        self.pipeline.set_guests(guests);
+        self.to.set(&bare(&plan.sinks));
+        Self { plan: plan.clone(), ..self }
+    }
 }
 
 fn table(config: &Config, pipelines: &Pipelines) -> Table {
-    let mut jobs: HashMap<String, JobRoute> = config
-        .scrape_configs
-        .iter()
-        .map(|job| (job.job_name.clone(), JobRoute { pipelines: vec![], interval: job.scrape_interval }))
-        .collect();
-    for (plan, pipeline) in pipelines.metrics.values() {
-        for job in bare(&plan.sources) {
-            jobs.entry(job).or_default().pipelines.push(pipeline.clone());
+    let mut jobs: HashMap<String, Vec<Arc<MetricsPipeline>>> =
+        config.scrape_configs.iter().map(|job| (job.job_name.clone(), vec![])).collect();
+    for way in pipelines.metrics.values() {
+        for job in bare(&way.plan.sources) {
+            jobs.entry(job).or_default().push(way.pipeline.clone());
         }
     }
     let mut logs: HashMap<String, Vec<Arc<LogsPipeline>>> = HashMap::new();
-    for (plan, pipeline) in pipelines.logs.values() {
-        for source in bare(&plan.sources) {
-            logs.entry(source).or_default().push(pipeline.clone());
+    for way in pipelines.logs.values() {
+        for source in bare(&way.plan.sources) {
+            logs.entry(source).or_default().push(way.pipeline.clone());
         }
     }
     let logs = logs.into_iter().map(|(source, pipelines)| (source, LogsRoute::new(pipelines))).collect();
@@ -298,12 +366,12 @@ fn bare(names: &[String]) -> Vec<String> {
     names.iter().map(|n| n.split_once('.').map_or(n.as_str(), |(_, name)| name).to_owned()).collect()
 }
 
-fn guests(plan: &PipelinePlan, set: &PluginSet) -> Vec<Arc<dyn Guest>> {
+/// A plan's plugins; `None` while one that it names is not in the set. Its pipeline then keeps what it has: data must not
+/// pass without a plugin that takes secrets out of it.
+fn guests(plan: &PipelinePlan, set: &PluginSet) -> Option<Vec<Arc<dyn Guest>>> {
     match &plan.process {
-        Process::All => set.guests.clone(),
-        Process::Named(names) => {
-            names.iter().filter_map(|n| set.guests.iter().find(|g| g.name() == n)).cloned().collect()
-        }
+        Process::All => Some(set.guests.clone()),
+        Process::Named(names) => names.iter().map(|n| set.guests.iter().find(|g| g.name() == n).cloned()).collect(),
     }
 }
 
@@ -312,13 +380,13 @@ async fn follow_swaps(mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>, pi
     while sets.changed().await.is_ok() {
         let set = sets.borrow_and_update().clone();
         let pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        for (plan, pipeline) in pipelines.metrics.values() {
-            if pipeline.set_guests(&guests(plan, &set)) {
+        for MetricsWay { plan, pipeline, .. } in pipelines.metrics.values() {
+            if guests(plan, &set).is_some_and(|guests| pipeline.set_guests(&guests)) {
                 tracing::info!(pipeline = pipeline.name(), "plugins changed: in force from each target's next page");
             }
         }
-        for (plan, pipeline) in pipelines.logs.values() {
-            if pipeline.set_guests(&guests(plan, &set)) {
+        for LogsWay { plan, pipeline, .. } in pipelines.logs.values() {
+            if guests(plan, &set).is_some_and(|guests| pipeline.set_guests(&guests)) {
                 tracing::info!(pipeline = pipeline.name(), "plugins changed: in force from the next batch");
             }
         }
@@ -328,7 +396,7 @@ async fn follow_swaps(mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>, pi
 /// A pipeline's remote write sinks.
 struct MetricsTo {
     parts: Arc<Parts>,
-    names: Vec<String>,
+    to: Arc<Destinations>,
 }
 
 impl SampleSinks for MetricsTo {
@@ -336,23 +404,23 @@ impl SampleSinks for MetricsTo {
         self.parts.sinks.generation()
     }
 
-    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
-        self.parts.sinks.remote_write_target(&self.names, target, from)
+    fn open(&self, target: u64, from: &PipelineAccount) -> Box<dyn TargetSink> {
+        self.parts.sinks.remote_write_target(&self.to, target, from)
     }
 }
 
 /// A pipeline's Loki sinks.
 struct LogsTo {
     parts: Arc<Parts>,
-    names: Vec<String>,
+    to: Arc<Destinations>,
     /// With the generation of the sinks that it was made for.
     outlet: RwLock<(u64, LokiOutlet)>,
 }
 
 impl LogsTo {
-    fn new(parts: Arc<Parts>, names: Vec<String>) -> Self {
-        let outlet = RwLock::new((parts.sinks.generation(), parts.sinks.loki(&names)));
-        Self { parts, names, outlet }
+    fn new(parts: Arc<Parts>, to: Arc<Destinations>) -> Self {
+        let outlet = RwLock::new((parts.sinks.generation(), parts.sinks.loki(&to.get())));
+        Self { parts, to, outlet }
     }
 
     fn outlet(&self) -> LokiOutlet {
@@ -361,7 +429,7 @@ impl LogsTo {
         if of == generation {
             return outlet;
         }
-        let outlet = self.parts.sinks.loki(&self.names);
+        let outlet = self.parts.sinks.loki(&self.to.get());
         *self.outlet.write().unwrap_or_else(PoisonError::into_inner) = (generation, outlet.clone());
         outlet
     }

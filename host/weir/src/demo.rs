@@ -39,7 +39,7 @@ pub(crate) fn print_config() -> Result<(), Failure> {
 pub(crate) async fn run(run_for: Option<Duration>) -> Result<(), Failure> {
     let dir = tempfile::Builder::new().prefix("weir-demo-").tempdir()?;
     let log = dir.path().join("weir.log");
-    logging::init_to_file("info", logging::Format::Text, std::fs::File::create(&log)?)?;
+    let _level = logging::init_to_file("info", logging::Format::Text, std::fs::File::create(&log)?)?;
     let arrivals = Arc::new(Arrivals::default());
     let preview = Preview::local(arrivals.clone()).await?;
     let listener = serve::listen(([127, 0, 0, 1], 0).into()).await?;

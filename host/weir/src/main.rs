@@ -7,6 +7,7 @@ mod collector;
 mod demo;
 mod failure;
 mod reloads;
+mod restart;
 mod routes;
 mod run;
 mod serve;

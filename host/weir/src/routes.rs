@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use weir_model::{LogBatch, Page};
 use weir_pipeline::{LogsRoute, MetricsPipeline, TargetRoute};
-use weir_scrape::{Outlets, TargetInfo, TargetOutlet};
+use weir_scrape::{End, Outlets, TargetInfo, TargetOutlet};
 use weir_tail::LogOutlet;
 use weir_telemetry::{Ledger, Signal, SourceAccount};
 
@@ -18,16 +17,9 @@ pub(crate) struct Table {
     /// Differs between any two tables of a process.
     pub(crate) generation: u64,
     /// By job.
-    pub(crate) jobs: HashMap<String, JobRoute>,
+    pub(crate) jobs: HashMap<String, Vec<Arc<MetricsPipeline>>>,
     /// By `file_logs` name.
     pub(crate) logs: HashMap<String, LogsRoute>,
-}
-
-/// What there is to know of a job's way.
-#[derive(Clone, Default)]
-pub(crate) struct JobRoute {
-    pub(crate) pipelines: Vec<Arc<MetricsPipeline>>,
-    pub(crate) interval: Duration,
 }
 
 /// The table in force. Targets look at each page, sources at each batch.
@@ -65,13 +57,13 @@ impl Routes {
 impl Outlets for Routes {
     fn open(&self, target: &TargetInfo) -> Box<dyn TargetOutlet> {
         let table = self.load();
-        let job = table.jobs.get(&target.job).cloned().unwrap_or_default();
+        let pipelines = table.jobs.get(&target.job).map(Vec::as_slice).unwrap_or_default();
         let account = self.ledger.source(&format!("scrape.{}", target.job), Signal::Samples);
         Box::new(Outlet {
             routes: self.clone(),
             job: target.job.clone(),
             seen: table.generation,
-            route: Some(TargetRoute::new(&job.pipelines, target.hash, job.interval, account)),
+            route: Some(TargetRoute::new(pipelines, target.hash, target.interval, account)),
         })
     }
 }
@@ -93,8 +85,8 @@ impl TargetOutlet for Outlet {
             if table.generation != self.seen {
                 self.seen = table.generation;
                 // A job that the table no longer has is about to be closed by the scraper: it keeps its way till then.
-                if let Some(job) = table.jobs.get(&self.job) {
-                    route.set_pipelines(&job.pipelines);
+                if let Some(pipelines) = table.jobs.get(&self.job) {
+                    route.set_pipelines(pipelines);
                 }
             }
             route.begin().await
@@ -107,9 +99,9 @@ impl TargetOutlet for Outlet {
         }
     }
 
-    fn close(&mut self, removed: bool) {
-        if let Some(route) = self.route.take() {
-            route.close(removed);
+    fn close(&mut self, end: End) {
+        if let (Some(route), End::Removed { interval }) = (self.route.take(), end) {
+            route.leave(interval);
         }
     }
 }

@@ -25,10 +25,11 @@ pub(crate) async fn run(path: &Path) -> Result<(), Failure> {
         LogFormat::Text => logging::Format::Text,
         LogFormat::Json => logging::Format::Json,
     };
-    logging::init(config.log.level.name(), format)?;
+    let level = logging::init(config.log.level.name(), format)?;
     warn(&warnings);
     let listener = serve::listen(config.admin.listen).await?;
-    let running = Running::start(config, Some(path.to_owned()), vec![], listener, Metrics::new()).await?;
+    let mut running = Running::start(config, Some(path.to_owned()), vec![], listener, Metrics::new()).await?;
+    running.level = Some(level);
     running.until_told().await
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct Running {
     /// The file to read again at a reload.
     path: Option<PathBuf>,
     reloads: mpsc::Receiver<ReloadRequest>,
+    level: Option<logging::Level>,
     stats: ReloadStats,
     admin: serve::AdminServer,
     signals: Signals,
@@ -79,7 +81,7 @@ impl Running {
         let (requests, reloads) = mpsc::channel(1);
         let admin = serve::start(listener, metrics, ledger, collector.clone(), requests)?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "weir is running");
-        Ok(Self { collector, path, reloads, stats, admin, signals })
+        Ok(Self { collector, path, reloads, level: None, stats, admin, signals })
     }
 
     /// Serves until SIGTERM or SIGINT, then stops in order.
@@ -125,7 +127,14 @@ impl Running {
         let outcome = match weir_config::load_with(path, &WithRunning(collector.plugin_names())) {
             Ok((config, warnings)) => {
                 warn(&warnings);
-                collector.reload(config).await.map_err(|e| e.to_string())
+                let level = config.log.level.name();
+                let outcome = collector.reload(config).await.map_err(|e| e.to_string());
+                if let (Ok(()), Some(log)) = (&outcome, &self.level)
+                    && let Err(error) = log.set(level)
+                {
+                    tracing::error!(%error, "the log's level stays as it was");
+                }
+                outcome
             }
             Err(diagnostics) => Err(diagnostics.to_string()),
         };

@@ -150,13 +150,21 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
     }
 }
 
-/// Everything about plugins.
+/// Everything about plugins. One that a pipeline names is named by the configuration, with a table of its own or without:
+/// it keeps running when its file goes.
 pub(crate) fn plugins(from: &config::Config, embedded: &[weir_plugin::PluginSource]) -> weir_plugin::Settings {
+    let named = from.pipelines.iter().filter_map(|plan| match &plan.process {
+        config::Process::Named(names) => Some(names),
+        config::Process::All => None,
+    });
+    let mut plugins: BTreeMap<_, _> =
+        named.flatten().map(|name| (name.clone(), weir_plugin::PluginSettings::default())).collect();
+    plugins.extend(from.plugins.iter().map(|(name, p)| (name.clone(), plugin(p))));
     weir_plugin::Settings {
         dir: from.plugin_dir.clone(),
         embedded: embedded.to_vec(),
         cache_dir: Some(from.data_dir.join("plugin-cache")),
-        plugins: from.plugins.iter().map(|(name, p)| (name.clone(), plugin(p))).collect(),
+        plugins,
         ..weir_plugin::Settings::default()
     }
 }

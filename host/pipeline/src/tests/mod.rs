@@ -2,12 +2,13 @@
 
 mod lines;
 mod pages;
+mod staleness;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use weir_model::{LabelSet, Page, PageSink, STALE_NAN, Slot};
+use weir_model::{LabelSet, Page, PageSink, STALE_NAN, Slot, TargetSink};
 use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal, SinkAccount, SourceAccount};
 
 use crate::guest::{
@@ -81,10 +82,13 @@ impl Guest for TestGuest {
     }
 }
 
-/// What arrived behind the pipeline: (series, time, value), a marker as `stale`.
-#[derive(Default)]
+/// A sample at a sink: (sink, series, time, value), a marker as `stale`.
+pub(crate) type Arrival = (String, String, i64, String);
+
+/// Sinks that keep what arrives; a pipeline writes to those that are named.
 pub(crate) struct TestSinks {
-    arrived: Arc<Mutex<Vec<(String, i64, String)>>>,
+    arrived: Arc<Mutex<Vec<Arrival>>>,
+    names: Arc<Mutex<Vec<String>>>,
     generation: AtomicU64,
     account: Option<SinkAccount>,
 }
@@ -92,17 +96,31 @@ pub(crate) struct TestSinks {
 struct TestSink {
     from: PipelineAccount,
     account: Option<SinkAccount>,
-    arrived: Arc<Mutex<Vec<(String, i64, String)>>>,
+    arrived: Arc<Mutex<Vec<Arrival>>>,
+    wanted: Arc<Mutex<Vec<String>>>,
+    names: Vec<String>,
     series: BTreeMap<Slot, LabelSet>,
+}
+
+impl Default for TestSinks {
+    fn default() -> Self {
+        Self::new(Arc::default(), &["sink"])
+    }
 }
 
 impl SampleSinks for TestSinks {
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
-    fn open(&self, _target: u64, from: &PipelineAccount) -> Box<dyn PageSink> {
-        let (arrived, account) = (self.arrived.clone(), self.account.clone());
-        Box::new(TestSink { from: from.clone(), account, arrived, series: BTreeMap::new() })
+    fn open(&self, _target: u64, from: &PipelineAccount) -> Box<dyn TargetSink> {
+        Box::new(TestSink {
+            from: from.clone(),
+            account: self.account.clone(),
+            arrived: self.arrived.clone(),
+            wanted: self.names.clone(),
+            names: self.names.lock().unwrap().clone(),
+            series: BTreeMap::new(),
+        })
     }
 }
 
@@ -115,11 +133,12 @@ impl PageSink for TestSink {
             let before = self.series.insert(slot, labels.to_owned());
             assert!(before.is_none(), "slot {slot} is born twice");
         }
-        let mut arrived = self.arrived.lock().unwrap();
         for sample in page.samples {
             let value =
                 if sample.value.to_bits() == STALE_NAN.to_bits() { "stale".into() } else { sample.value.to_string() };
-            arrived.push((self.series[&sample.slot].to_string(), sample.time, value));
+            for name in &self.names {
+                self.arrive(name, &self.series[&sample.slot], sample.time, &value);
+            }
         }
         for slot in page.deaths {
             assert!(self.series.remove(slot).is_some(), "slot {slot} dies and was not alive");
@@ -128,9 +147,59 @@ impl PageSink for TestSink {
     }
 }
 
+impl TestSink {
+    fn arrive(&self, sink: &str, series: &LabelSet, time: i64, value: &str) {
+        self.arrived.lock().unwrap().push((sink.to_owned(), series.to_string(), time, value.to_owned()));
+    }
+}
+
+impl TargetSink for TestSink {
+    fn renew(&mut self, page: &Page<'_>, unmarked: &dyn Fn(Slot) -> bool) -> usize {
+        let wanted = self.wanted.lock().unwrap().clone();
+        let (names, series) = (std::mem::replace(&mut self.names, wanted), std::mem::take(&mut self.series));
+        let takers = self.accept(page);
+        for (_, labels) in series.iter().filter(|(slot, _)| !unmarked(**slot)) {
+            let goes_on = self.series.values().any(|l| l == labels);
+            for name in names.iter().filter(|n| !goes_on || !self.names.contains(n)) {
+                self.arrive(name, labels, page.time, "stale");
+            }
+        }
+        takers
+    }
+
+    fn end(&mut self, time: i64, slots: &[Slot], but: &[String]) {
+        for slot in slots {
+            for name in self.names.iter().filter(|n| !but.contains(n)) {
+                self.arrive(name, &self.series[slot], time, "stale");
+            }
+        }
+    }
+
+    fn sinks(&self) -> Arc<[String]> {
+        self.names.clone().into()
+    }
+}
+
 impl TestSinks {
-    /// What arrived since the last look, sorted.
+    /// A pipeline's way to the sinks of these names; what arrives is kept in `arrived`, which other ways may share.
+    fn new(arrived: Arc<Mutex<Vec<Arrival>>>, names: &[&str]) -> Self {
+        let names = names.iter().map(|n| (*n).to_owned()).collect();
+        Self { arrived, names: Arc::new(Mutex::new(names)), generation: AtomicU64::new(1), account: None }
+    }
+
+    /// Writes to other sinks from now on.
+    fn go_to(&self, names: &[&str]) {
+        *self.names.lock().unwrap() = names.iter().map(|n| (*n).to_owned()).collect();
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What arrived since the last look, sorted, whatever the sink.
     fn take(&self) -> Vec<(String, i64, String)> {
+        self.take_all().into_iter().map(|(_, series, time, value)| (series, time, value)).collect()
+    }
+
+    /// The same with the sinks.
+    fn take_all(&self) -> Vec<Arrival> {
         let mut arrived = std::mem::take(&mut *self.arrived.lock().unwrap());
         arrived.sort();
         arrived

@@ -16,19 +16,19 @@ const EVERY: Duration = Duration::from_secs(1);
 fn pipeline(guests: Vec<TestGuest>, sinks: &Arc<TestSinks>) -> (Arc<MetricsPipeline>, Vec<Arc<TestGuest>>) {
     let guests: Vec<Arc<TestGuest>> = guests.into_iter().map(Arc::new).collect();
     let dynamic: Vec<Arc<dyn Guest>> = guests.iter().map(|g| g.clone() as Arc<dyn Guest>).collect();
-    (MetricsPipeline::new("metrics", &dynamic, sinks.clone(), &stats().0), guests)
+    (MetricsPipeline::new("metrics", &dynamic, sinks.clone(), &Arc::default(), &stats().0), guests)
 }
 
 /// Plays the scraper: gives each new series a slot, and all of them anew when the route starts over.
-struct Target {
-    route: TargetRoute,
+pub(super) struct Target {
+    pub(super) route: TargetRoute,
     epoch: u64,
     slots: Vec<Option<String>>,
-    time: i64,
+    pub(super) time: i64,
 }
 
 impl Target {
-    fn new(pipeline: &Arc<MetricsPipeline>) -> Self {
+    pub(super) fn new(pipeline: &Arc<MetricsPipeline>) -> Self {
         Self {
             route: TargetRoute::new(std::slice::from_ref(pipeline), 1, EVERY, source(Signal::Samples)),
             epoch: 0,
@@ -37,9 +37,14 @@ impl Target {
         }
     }
 
-    /// A page of series named `a`, or `a/pod`, with their values.
+    /// A page, a second after the last, of series named `a`, or `a/pod`, with their values.
     async fn page(&mut self, series: &[(&str, f64)]) {
-        self.time += 1000;
+        self.page_at(self.time + 1000, series).await;
+    }
+
+    /// A page at a time. A series whose name begins with `own` has the time from the target.
+    pub(super) async fn page_at(&mut self, time: i64, series: &[(&str, f64)]) {
+        self.time = time;
         let epoch = self.route.begin().await;
         if epoch != self.epoch {
             self.slots.clear();
@@ -60,13 +65,14 @@ impl Target {
                 births.push(self.slots.len() as Slot - 1, labels(name).as_labels());
                 self.slots.len() - 1
             });
-            samples.push(Sample { slot: slot as Slot, own_time: false, time: self.time, value: *value });
+            let own_time = name.starts_with("own");
+            samples.push(Sample { slot: slot as Slot, own_time, time, value: *value });
         }
-        self.route.page(&Page { time: self.time, deaths: &deaths, births: &births, samples: &samples });
+        self.route.page(&Page { time, deaths: &deaths, births: &births, samples: &samples });
     }
 }
 
-fn labels(name: &str) -> LabelSet {
+pub(super) fn labels(name: &str) -> LabelSet {
     let (name, pod) = name.split_once('/').unwrap_or((name, ""));
     [("__name__", name), ("pod", pod)].iter().collect()
 }
@@ -78,7 +84,7 @@ fn got(list: &[(&str, i64, &str)]) -> Vec<(String, i64, String)> {
 }
 
 /// Drops series named `bad`, and gives every other the label `cluster`.
-fn rules(cluster: &'static str) -> TestGuest {
+pub(super) fn rules(cluster: &'static str) -> TestGuest {
     TestGuest::series(move |batch| Ok(decide(batch, cluster)))
 }
 
@@ -158,7 +164,7 @@ async fn new_sinks_get_every_series_anew_and_the_old_ones_the_markers() {
     let (pipeline, _) = pipeline(vec![], &sinks);
     let mut target = Target::new(&pipeline);
     target.page(&[("a", 1.0), ("b", 1.0)]).await;
-    sinks.generation.fetch_add(1, Ordering::Relaxed);
+    sinks.go_to(&["sink"]);
     sinks.take();
     target.page(&[("a", 2.0)]).await;
     assert_eq!(sinks.take(), got(&[(r#"{__name__="a"}"#, 2000, "2"), (r#"{__name__="b"}"#, 2000, "stale")]));
@@ -167,7 +173,7 @@ async fn new_sinks_get_every_series_anew_and_the_old_ones_the_markers() {
 }
 
 /// Removes the label `pod`.
-fn without_pod() -> TestGuest {
+pub(super) fn without_pod() -> TestGuest {
     TestGuest::series(|batch| {
         let Some(pod) = (0..batch.symbols.len()).find(|&i| batch.symbols.get(i) == Some("pod")) else {
             return Ok(Verdicts::default());
@@ -291,12 +297,12 @@ async fn a_removed_target_ends_unless_another_writes_its_series() {
     let (pipeline, _) = pipeline(vec![], &sinks);
     let (mut gone, mut heir) = (Target::new(&pipeline), Target::new(&pipeline));
     gone.page(&[("a", 1.0), ("b", 1.0)]).await;
-    gone.route.close(true);
+    gone.route.leave(EVERY);
     heir.page(&[("b", 2.0)]).await;
     sinks.take();
     tokio::time::sleep(EVERY.mul_f64(2.5)).await;
     assert_eq!(sinks.take(), got(&[(r#"{__name__="a"}"#, 2000, "stale")]));
-    heir.route.close(false);
+    drop(heir); // weir stops
     tokio::time::sleep(EVERY.mul_f64(2.5)).await;
     assert_eq!(sinks.take(), []);
 }

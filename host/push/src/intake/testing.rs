@@ -49,6 +49,10 @@ impl Intake for Memory {
         self.routed.fetch_add(records, Ordering::SeqCst);
     }
 
+    fn generated(&self, records: u64, newest_ms: i64) {
+        self.routed(&from(), records, newest_ms);
+    }
+
     fn dropped(&self, reason: &'static str, records: u64) {
         self.dropped.lock().unwrap().push((reason, records));
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use weir_model::label_store::Unpacked;
-use weir_model::{LabelSet, Page};
+use weir_model::{LabelSet, Page, STALE_NAN};
 use weir_relabel::Rules;
 use weir_telemetry::PipelineAccount;
 
@@ -87,6 +87,35 @@ impl Group {
             }
         }
         self.sinks.len()
+    }
+
+    /// Writes a staleness marker for each of these label sets, which are as they are sent.
+    pub(crate) fn mark<'a>(&self, lane: usize, ended: impl ExactSizeIterator<Item = &'a [u8]>, time: i64) {
+        let Some(mutex) = self.lanes.get(lane).filter(|_| ended.len() > 0) else { return };
+        for sink in &self.sinks {
+            sink.generated(ended.len() as u64, time);
+        }
+        let mut batch = lock(mutex);
+        let mut field = SampleField::at(time);
+        for labels in ended {
+            field.put_series(&mut batch.raw, labels, STALE_NAN);
+            batch.added(time);
+            if batch.is_full(&self.encoding.batch) {
+                batch.seal(lane, &self.sinks);
+                batch.shed(&self.sinks);
+            }
+        }
+        batch.touch();
+        if self.retired.load(Ordering::Acquire) {
+            batch.seal(lane, &self.sinks);
+        }
+    }
+
+    /// Makes a request of what a lane has buffered.
+    pub(crate) fn seal(&self, lane: usize) {
+        if let Some(mutex) = self.lanes.get(lane) {
+            lock(mutex).seal(lane, &self.sinks);
+        }
     }
 
     /// Seals the lanes whose oldest sample has waited long enough, and offers again what found no place.

@@ -1,5 +1,6 @@
 //! One target's series in one group.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use weir_model::{LabelStore, Labels, LabelsBuilder, Page, PageSink, Slot};
@@ -43,6 +44,44 @@ impl TargetEncoder {
         } else {
             self.store.remove(slot);
         }
+    }
+}
+
+impl TargetEncoder {
+    /// Forgets series for which `forgotten` is true.
+    pub(crate) fn forget(&mut self, forgotten: &dyn Fn(Slot) -> bool) {
+        for slot in (0..self.store.slots()).filter(|s| forgotten(*s)) {
+            self.store.remove(slot);
+        }
+    }
+
+    /// Shows the labels of all series, as they are sent.
+    pub(crate) fn with_labels<R>(&self, look: impl FnOnce(&HashSet<&[u8]>) -> R) -> R {
+        self.look_up(0..self.store.slots(), look)
+    }
+
+    /// Shows those of some series; what is not sent is not among them.
+    pub(crate) fn with_labels_of<R>(&self, slots: &[Slot], look: impl FnOnce(&HashSet<&[u8]>) -> R) -> R {
+        self.look_up(slots.iter().copied(), look)
+    }
+
+    fn look_up<R>(&self, slots: impl Iterator<Item = Slot>, look: impl FnOnce(&HashSet<&[u8]>) -> R) -> R {
+        let mut scratch = self.pool.take();
+        let all = self.store.unpack(&mut scratch);
+        let labels = slots.map(|slot| all.get(slot).as_bytes()).filter(|labels| !labels.is_empty()).collect();
+        let seen = look(&labels);
+        self.pool.give(scratch);
+        seen
+    }
+
+    /// Ends series of these labels with a marker each.
+    pub(crate) fn mark<'a>(&self, ended: impl ExactSizeIterator<Item = &'a [u8]>, time: i64) {
+        self.group.mark(self.lane, ended, time);
+    }
+
+    /// Makes a request of what the lane has buffered.
+    pub(crate) fn seal(&self) {
+        self.group.seal(self.lane);
     }
 }
 

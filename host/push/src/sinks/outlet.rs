@@ -1,32 +1,147 @@
 //! What the pipeline writes to.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use weir_model::{LogBatch, Page, PageSink};
+use weir_model::{LogBatch, Page, PageSink, Slot, TargetSink};
 use weir_telemetry::PipelineAccount;
 
+use super::{Inner, lock};
 use crate::loki;
-use crate::remote_write::{Group, TargetEncoder};
-use crate::scratch::ScratchPool;
+use crate::remote_write::TargetEncoder;
+
+/// The names of the sinks that a pipeline writes to. They can change: who writes there sees it when it is renewed.
+#[derive(Debug, Default)]
+pub struct Destinations(RwLock<Arc<[String]>>);
+
+impl Destinations {
+    /// These sinks.
+    pub fn new(names: &[String]) -> Self {
+        Self(RwLock::new(names.into()))
+    }
+
+    /// Other sinks from now on.
+    pub fn set(&self, names: &[String]) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names.into();
+    }
+
+    /// The names.
+    pub fn get(&self) -> Arc<[String]> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// One target's pages, to every group of sinks that it is routed to.
-pub(super) struct TargetOutlet(Vec<TargetEncoder>);
+pub(super) struct TargetOutlet {
+    inner: Arc<Inner>,
+    to: Arc<Destinations>,
+    target_hash: u64,
+    from: PipelineAccount,
+    parts: Vec<Part>,
+}
+
+/// The sinks of one group, by component, with the series as they are sent there.
+struct Part {
+    components: Vec<String>,
+    encoder: TargetEncoder,
+}
 
 impl TargetOutlet {
-    pub(super) fn new(
-        groups: Vec<Arc<Group>>,
-        pool: &Arc<ScratchPool>,
-        target_hash: u64,
-        from: &PipelineAccount,
-    ) -> Self {
-        let encoder = |group| TargetEncoder::new(group, pool.clone(), target_hash, from.clone());
-        Self(groups.into_iter().map(encoder).collect())
+    pub(super) fn new(inner: Arc<Inner>, to: Arc<Destinations>, target_hash: u64, from: &PipelineAccount) -> Self {
+        let mut outlet = Self { inner, to, target_hash, from: from.clone(), parts: vec![] };
+        outlet.parts = outlet.parts_of(&outlet.to.get());
+        outlet
     }
+
+    fn parts_of(&self, names: &[String]) -> Vec<Part> {
+        let groups = lock(&self.inner.state).remote_write_groups(names);
+        let part = |(components, group)| Part {
+            components,
+            encoder: TargetEncoder::new(group, self.inner.scratch.clone(), self.target_hash, self.from.clone()),
+        };
+        groups.into_iter().map(part).collect()
+    }
+
+    /// Ends what `former` has sent and the present parts do not send.
+    fn end_former(&self, mut former: Part, time: i64, unmarked: &dyn Fn(Slot) -> bool) {
+        former.encoder.forget(unmarked);
+        let mut gone = former.components.clone();
+        for part in &self.parts {
+            let common: Vec<String> =
+                former.components.iter().filter(|c| part.components.contains(c)).cloned().collect();
+            if !common.is_empty() {
+                gone.retain(|c| !common.contains(c));
+                part.encoder.with_labels(|now| {
+                    former.encoder.with_labels(|before| {
+                        let ended: HashSet<&[u8]> = before.difference(now).copied().collect();
+                        self.mark(part, &common, &ended, time);
+                    });
+                });
+            }
+        }
+        if !gone.is_empty() {
+            former.encoder.with_labels(|before| self.mark_at(&gone, before, time));
+        }
+    }
+
+    /// Writes markers to some sinks of a part.
+    fn mark(&self, part: &Part, components: &[String], ended: &HashSet<&[u8]>, time: i64) {
+        if components.len() == part.components.len() {
+            part.encoder.mark(ended.iter().copied(), time);
+        } else {
+            self.mark_at(components, ended, time);
+        }
+    }
+
+    /// Writes markers to some sinks, as far as they are set up, in groups of their own.
+    fn mark_at(&self, components: &[String], ended: &HashSet<&[u8]>, time: i64) {
+        if ended.is_empty() {
+            return;
+        }
+        let names: Vec<String> = components.iter().map(|c| bare(c).to_owned()).collect();
+        for part in self.parts_of(&names) {
+            part.encoder.mark(ended.iter().copied(), time);
+            // what the target writes next comes through another group
+            part.encoder.seal();
+        }
+    }
+}
+
+/// `remote_write.mimir` as `mimir`.
+fn bare(component: &str) -> &str {
+    component.split_once('.').map_or(component, |(_, name)| name)
 }
 
 impl PageSink for TargetOutlet {
     fn accept(&mut self, page: &Page<'_>) -> usize {
-        self.0.iter_mut().map(|encoder| encoder.accept(page)).sum()
+        self.parts.iter_mut().map(|part| part.encoder.accept(page)).sum()
+    }
+}
+
+impl TargetSink for TargetOutlet {
+    fn renew(&mut self, page: &Page<'_>, unmarked: &dyn Fn(Slot) -> bool) -> usize {
+        let parts = self.parts_of(&self.to.get());
+        let former = std::mem::replace(&mut self.parts, parts);
+        let takers = self.accept(page);
+        for part in former {
+            self.end_former(part, page.time, unmarked);
+        }
+        takers
+    }
+
+    fn end(&mut self, time: i64, slots: &[Slot], but: &[String]) {
+        for part in &self.parts {
+            let still = |c: &&String| !but.iter().any(|b| b == bare(c)) && self.inner.is_running(c);
+            let components: Vec<String> = part.components.iter().filter(still).cloned().collect();
+            part.encoder.with_labels_of(slots, |ended| self.mark(part, &components, ended, time));
+        }
+    }
+
+    fn sinks(&self) -> Arc<[String]> {
+        let mut names: Vec<String> =
+            self.parts.iter().flat_map(|p| &p.components).map(|c| bare(c).to_owned()).collect();
+        names.sort();
+        names.into()
     }
 }
 

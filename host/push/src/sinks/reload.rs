@@ -49,10 +49,15 @@ impl Inner {
             outcome = outcome.and(self.start_or_change(sink).await);
         }
         if regroup {
-            self.retire_groups();
-            self.generation.fetch_add(1, Ordering::AcqRel);
+            self.regroup();
         }
         outcome
+    }
+
+    /// Makes encoders and outlets look for new groups.
+    pub(super) fn regroup(&self) {
+        self.retire_groups();
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Checks what is new or changed and opens the queues of what is new; nothing that runs is touched.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use weir_model::{Ack, AckWatch, Births, LabelSet, LogBatch, Page, PageSink, Sample};
+use weir_model::{Ack, AckWatch, Births, LabelSet, LogBatch, Page, Sample, TargetSink};
 use weir_receive::{Answer, Preview, Recorder};
 use weir_telemetry::{Ledger, Metrics, Signal, SinkAccount};
 
 use super::*;
 use crate::intake::testing::from;
 use crate::settings::SendSettings;
+
+mod renewal;
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -83,7 +85,8 @@ impl Rig {
 
 /// One target with the series `m0`, `m1`, …
 struct Target {
-    sink: Box<dyn PageSink>,
+    sink: Box<dyn TargetSink>,
+    to: Arc<Destinations>,
     born: bool,
     series: u32,
 }
@@ -91,7 +94,8 @@ struct Target {
 impl Target {
     fn new(sinks: &Sinks, names: &[&str], series: u32) -> Self {
         let names: Vec<_> = names.iter().map(|n| (*n).to_owned()).collect();
-        Self { sink: sinks.remote_write_target(&names, 3, &from()), born: false, series }
+        let to = Arc::new(Destinations::new(&names));
+        Self { sink: sinks.remote_write_target(&to, 3, &from()), to, born: false, series }
     }
 
     fn scrape(&mut self, time: i64) {
@@ -239,8 +243,8 @@ async fn order_holds_under_random_delays() {
         let status = if mixed == 7 { 500 } else { 204 };
         Some(Answer::status(status).after(Duration::from_millis(mixed)))
     });
-    let names = ["a".to_owned()];
-    let mut targets: Vec<_> = (0..6u64).map(|hash| rig.sinks.remote_write_target(&names, hash, &from())).collect();
+    let to = Arc::new(Destinations::new(&["a".to_owned()]));
+    let mut targets: Vec<_> = (0..6u64).map(|hash| rig.sinks.remote_write_target(&to, hash, &from())).collect();
     for time in 1..=20i64 {
         for (i, target) in targets.iter_mut().enumerate() {
             let mut births = Births::default();

@@ -254,6 +254,13 @@ impl SinkAccount {
         self.buffered.add(records as i64);
     }
 
+    /// Records were made for this sink alone, into a buffer: markers of what ends here and nowhere else.
+    pub fn generated(&self, records: u64) {
+        let _booking = self.booking();
+        self.generated.add(records);
+        self.buffered.add(records as i64);
+    }
+
     /// Records left the buffers for the queue. Within one [`booking`](Account::booking) with the append.
     pub fn stored_more(&self, records: u64) {
         self.buffered.add(-(records as i64));
