@@ -7,12 +7,16 @@ pub mod ack;
 pub mod label_store;
 pub mod labels;
 pub mod logs;
+pub mod metadata;
 pub mod page;
+pub mod slot_bytes;
 pub mod target_sink;
 
 pub use ack::{Ack, AckWatch};
 pub use label_store::LabelStore;
 pub use labels::{LabelSet, Labels, LabelsBuilder};
 pub use logs::LogBatch;
+pub use metadata::{Metadata, MetricKind};
 pub use page::{Births, Page, PageSink, STALE_NAN, Sample, Slot};
+pub use slot_bytes::SlotBytes;
 pub use target_sink::TargetSink;

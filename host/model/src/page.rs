@@ -3,7 +3,10 @@
 //! A *slot* is a small number that stands for one series of one target for as long as the series lives. Every stage
 //! keeps arrays by slot, so that in steady state a sample is (slot, time, value) and no label is looked at.
 
+use std::sync::Arc;
+
 use crate::labels::Labels;
+use crate::metadata::Metadata;
 
 /// A series of one target; dense, reused after its death (never within the page of its death).
 pub type Slot = u32;
@@ -27,11 +30,15 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// The series that a page is the first to have, with their labels.
+/// The series that a page is the first to have, with their labels and what is known of them; and what has become known of
+/// other ones.
 #[derive(Clone, Debug, Default)]
 pub struct Births {
     bytes: Vec<u8>,
     slots: Vec<(Slot, u32)>,
+    /// By birth; shorter where the last ones have none.
+    metadata: Vec<Option<Arc<Metadata>>>,
+    described: Vec<(Slot, Arc<Metadata>)>,
 }
 
 impl Births {
@@ -41,10 +48,26 @@ impl Births {
         self.slots.push((slot, self.bytes.len() as u32));
     }
 
+    /// Adds a series of which something is known. The series of a family share it.
+    pub fn push_described(&mut self, slot: Slot, labels: Labels<'_>, metadata: Option<Arc<Metadata>>) {
+        if metadata.is_some() {
+            self.metadata.resize(self.slots.len(), None);
+            self.metadata.push(metadata);
+        }
+        self.push(slot, labels);
+    }
+
+    /// From this page on, this is known of a series that lives already (or is born on it).
+    pub fn describe(&mut self, slot: Slot, metadata: Arc<Metadata>) {
+        self.described.push((slot, metadata));
+    }
+
     /// Forgets all, keeping the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.slots.clear();
+        self.metadata.clear();
+        self.described.clear();
     }
 
     /// How many there are.
@@ -65,6 +88,16 @@ impl Births {
             start = end;
             (slot, labels)
         })
+    }
+
+    /// What is known of each series, in the same order.
+    pub fn metadata(&self) -> impl Iterator<Item = Option<&Arc<Metadata>>> {
+        (0..self.slots.len()).map(|i| self.metadata.get(i).and_then(Option::as_ref))
+    }
+
+    /// What has become known of living series.
+    pub fn described(&self) -> &[(Slot, Arc<Metadata>)] {
+        &self.described
     }
 }
 
@@ -89,4 +122,26 @@ pub trait PageSink: Send {
     /// Takes a page. What cannot be kept is dropped and counted by the sink. Returns how many takers have each taken all of
     /// the page's samples over.
     fn accept(&mut self, page: &Page<'_>) -> usize;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::LabelSet;
+
+    #[test]
+    fn births_keep_what_is_known_of_each() {
+        let (set, mut births) = (LabelSet::default(), Births::default());
+        let about = |help: &str| Arc::new(Metadata { help: help.into(), ..Metadata::default() });
+        births.push(7, set.as_labels());
+        births.push_described(8, set.as_labels(), Some(about("a")));
+        births.push_described(9, set.as_labels(), None);
+        births.describe(3, about("b"));
+        let known: Vec<_> = births.metadata().map(|m| m.map(|m| m.help.to_string())).collect();
+        assert_eq!(known, [None, Some("a".to_owned()), None]);
+        assert_eq!((births.len(), births.described()[0].0), (3, 3));
+        births.clear();
+        births.push(1, set.as_labels());
+        assert_eq!((births.metadata().next(), births.described().len()), (Some(None), 0));
+    }
 }

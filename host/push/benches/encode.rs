@@ -7,6 +7,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use weir_model::{Births, LabelSet, Page, Sample};
+use weir_push::RemoteWriteVersion;
 use weir_push::bench::{encoder, snappy};
 
 /// Series of the page.
@@ -48,7 +49,7 @@ fn page() -> (Births, Vec<Sample>) {
 #[divan::bench]
 fn encode(bencher: Bencher<'_, '_>) {
     let (births, samples) = page();
-    let mut target = encoder(usize::MAX);
+    let mut target = encoder(RemoteWriteVersion::One, usize::MAX);
     target.accept(&Page { time: 0, deaths: &[], births: &births, samples: &[] });
     let none = Births::default();
     bencher.counter(ItemsCount::new(SERIES)).bench_local(|| {
@@ -61,7 +62,7 @@ fn encode(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn encode_and_compress(bencher: Bencher<'_, '_>) {
     let (births, samples) = page();
-    let mut target = encoder(1 << 20);
+    let mut target = encoder(RemoteWriteVersion::One, 1 << 20);
     target.accept(&Page { time: 0, deaths: &[], births: &births, samples: &[] });
     let none = Births::default();
     bencher.counter(ItemsCount::new(SERIES)).bench_local(|| {
@@ -73,7 +74,7 @@ fn encode_and_compress(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn compress(bencher: Bencher<'_, '_>) {
     let (births, samples) = page();
-    let mut target = encoder(usize::MAX);
+    let mut target = encoder(RemoteWriteVersion::One, usize::MAX);
     target.accept(&Page { time: 0, deaths: &[], births: &births, samples: &samples });
     let raw = target.raw();
     let mut packed = vec![0; snap::raw::max_compress_len(raw.len())];

@@ -9,8 +9,10 @@ use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal};
 
 use crate::batch::BatchSettings;
 use crate::intake::{Intake, Offered, Parcel};
+use crate::protocol::Protocol;
 use crate::remote_write::{Encoding, Group, TargetEncoder};
 use crate::scratch::ScratchPool;
+use crate::settings::RemoteWriteVersion;
 
 struct Nowhere;
 
@@ -31,9 +33,22 @@ impl Intake for Nowhere {
 pub struct Target(TargetEncoder, Arc<Group>);
 
 /// A target's encoder that cuts requests at so many bytes.
-pub fn encoder(max_bytes: usize) -> Target {
+pub fn encoder(version: RemoteWriteVersion, max_bytes: usize) -> Target {
     let batch = BatchSettings { max_bytes, max_records: u32::MAX, ..BatchSettings::REMOTE_WRITE };
-    let encoding = Encoding { external_labels: LabelSet::default(), write_relabel: Rules::default(), batch, lanes: 1 };
+    let protocol = match version {
+        RemoteWriteVersion::One => Protocol::RemoteWrite1,
+        RemoteWriteVersion::Two => Protocol::RemoteWrite2,
+    };
+    let (exemplars, native_histograms) = (false, false);
+    let encoding = Encoding {
+        protocol,
+        exemplars,
+        native_histograms,
+        external_labels: LabelSet::default(),
+        write_relabel: Rules::default(),
+        batch,
+        lanes: 1,
+    };
     let group = Arc::new(Group::new(encoding, vec![Arc::new(Nowhere)]));
     let from = Ledger::new(&Metrics::new()).pipeline("bench", Signal::Samples);
     Target(TargetEncoder::new(group.clone(), Arc::new(ScratchPool::default()), 0, from), group)
@@ -47,12 +62,12 @@ impl Target {
 
     /// Throws away what is encoded.
     pub fn forget(&self) {
-        self.1.with_raw(0, Vec::clear);
+        self.1.forget(0);
     }
 
     /// What is encoded.
     pub fn raw(&self) -> Vec<u8> {
-        self.1.with_raw(0, |raw| raw.clone()).unwrap_or_default()
+        self.1.raw(0)
     }
 }
 

@@ -27,6 +27,6 @@ mod wire;
 
 pub use batch::BatchSettings;
 pub use protocol::Protocol;
-pub use settings::{LokiSettings, QueueSettings, RemoteWriteSettings, SendSettings};
+pub use settings::{LokiSettings, QueueSettings, RemoteWriteSettings, RemoteWriteVersion, SendSettings};
 pub use sinks::{Destinations, LokiOutlet, SinkError, SinkHealth, Sinks};
 pub use weir_queue::{Health, WhenFull};

@@ -51,6 +51,7 @@ pub(crate) struct Families {
     remote_write: Kind,
     loki: Kind,
     highest: Seconds,
+    fallback: Gauges,
 }
 
 impl Families {
@@ -63,15 +64,21 @@ impl Families {
                 "Newest timestamp of any sample that was routed to remote write, in seconds since the epoch",
                 Seconds::default(),
             ),
+            fallback: metrics.register(
+                "weir_remote_write_fallback",
+                "Whether the backend understands another version of remote write than the one set up, and gets that",
+                Gauges::default(),
+            ),
         }
     }
 
     /// The metrics of one sink.
     pub(crate) fn sink(&self, protocol: Protocol, name: &str, url: &http::Uri) -> SinkMetrics {
         let kind = match protocol {
-            Protocol::RemoteWrite1 => &self.remote_write,
+            Protocol::RemoteWrite1 | Protocol::RemoteWrite2 => &self.remote_write,
             Protocol::Loki => &self.loki,
         };
+        let is_remote_write = protocol.other_version().is_some();
         let labels = SinkLabels { remote_name: name.to_owned(), url: without_secrets(url) };
         let shards = kind.shards.each_ref().map(|g| g.get_or_create(&labels).clone());
         SinkMetrics {
@@ -82,7 +89,8 @@ impl Families {
             pending: kind.pending.get_or_create(&labels).clone(),
             duration: kind.duration.get_or_create(&labels).clone(),
             highest_sent: kind.highest_sent.get_or_create(&labels).clone(),
-            highest: (protocol == Protocol::RemoteWrite1).then(|| self.highest.clone()),
+            highest: is_remote_write.then(|| self.highest.clone()),
+            fallback: is_remote_write.then(|| self.fallback.get_or_create(&labels).clone()),
             dropped: kind.dropped.clone(),
             shards,
             labels,
@@ -173,6 +181,7 @@ pub(crate) struct SinkMetrics {
     duration: Histogram,
     highest_sent: Seconds,
     highest: Option<Seconds>,
+    fallback: Option<Gauge>,
     dropped: Family<DropLabels, Counter>,
     shards: [Gauge; 4],
     labels: SinkLabels,
@@ -213,6 +222,13 @@ impl SinkMetrics {
 
     pub(crate) fn pending(&self, entries: i64) {
         self.pending.set(entries);
+    }
+
+    /// Whether the backend gets another version of remote write than the one set up.
+    pub(crate) fn falls_back(&self, does: bool) {
+        if let Some(fallback) = &self.fallback {
+            fallback.set(i64::from(does));
+        }
     }
 
     pub(crate) fn shards(&self, shards: usize) {

@@ -1,15 +1,21 @@
-//! The remote write 1.0 encoder: pages of one target become `TimeSeries` messages in its lane's buffer.
+//! The remote write encoders: pages of one target become `TimeSeries` messages in its lane's buffer.
 //!
-//! Sinks with equal external labels, relabel rules and batching form a [`Group`]: they share one encoding and one
-//! compression. A `TimeSeries` is the series' labels, which lie ready as bytes ([`weir_model::LabelStore`]), and one
-//! sample: writing it is a copy and some ten bytes.
+//! Sinks with equal version, external labels, relabel rules and batching form a [`Group`]: they share one encoding and one
+//! compression. In 1.0 a `TimeSeries` is the series' labels, which lie ready as bytes ([`weir_model::LabelStore`]), and one
+//! sample: writing it is a copy and some ten bytes. In 2.0 it is references to the request's strings, which a lane's
+//! [`symbols`] have ready, a sample, and what is known of the family.
 
 mod group;
+mod lane;
+pub(crate) mod request;
 mod series;
+mod symbols;
 mod target;
+mod transcode;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use group::{Encoding, Group};
 pub(crate) use target::TargetEncoder;
+pub(crate) use transcode::transcode;

@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod lane;
+mod version;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) use endpoint::{Endpoint, reserved_header};
 use crate::metrics::SinkMetrics;
 use crate::sink::{BookedQueue, Sink};
 use lane::Lane;
+use version::Version;
 
 /// What the lanes are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ struct Shared {
     shards: Semaphore,
     /// Nobody sends before: the backend asked for it (`Retry-After`), and it means all of us.
     pause: Mutex<Option<Instant>>,
+    version: Version,
 }
 
 /// The running send loops of a sink. Dropping it aborts them; what was under way stays in the queue.
@@ -52,6 +55,7 @@ impl Sender {
         let lanes = queue.queue.lanes();
         let shards = endpoint.sending.max_shards.clamp(1, lanes.max(1));
         metrics.shards(shards);
+        metrics.falls_back(false);
         let shared = Arc::new(Shared {
             sink,
             queue,
@@ -59,6 +63,7 @@ impl Sender {
             endpoint,
             shards: Semaphore::new(shards),
             pause: Mutex::default(),
+            version: Version::default(),
         });
         let (stage, seen) = watch::channel(Stage::Run);
         let mut tasks = JoinSet::new();

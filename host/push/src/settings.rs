@@ -9,6 +9,16 @@ use weir_relabel::Rules;
 
 use crate::batch::BatchSettings;
 
+/// The version of remote write that a sink's records are encoded in. A backend that does not understand it gets the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemoteWriteVersion {
+    /// 1.0, `prometheus.WriteRequest`: every receiver takes it.
+    #[default]
+    One,
+    /// 2.0, `io.prometheus.write.v2.Request`: a third of the bytes, and what is known of each family with its series.
+    Two,
+}
+
 /// A remote write sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoteWriteSettings {
@@ -18,6 +28,12 @@ pub struct RemoteWriteSettings {
     pub url: Uri,
     /// How to connect and authenticate, and headers to add.
     pub client: weir_client::Settings,
+    /// What records are encoded in (Prometheus: `protobuf_message`).
+    pub version: RemoteWriteVersion,
+    /// Whether exemplars are sent (Prometheus: `send_exemplars`). Scrapes bring none yet.
+    pub send_exemplars: bool,
+    /// Whether native histograms are sent (Prometheus: `send_native_histograms`). Scrapes bring none yet.
+    pub send_native_histograms: bool,
     /// Labels that every series gets, unless it has one of that name (Prometheus: `external_labels`).
     pub external_labels: LabelSet,
     /// Rules over what is sent, after the external labels (Prometheus: `write_relabel_configs`).
@@ -58,6 +74,9 @@ impl RemoteWriteSettings {
             name: name.into(),
             url,
             client: weir_client::Settings::default(),
+            version: RemoteWriteVersion::One,
+            send_exemplars: false,
+            send_native_histograms: false,
             external_labels: LabelSet::default(),
             write_relabel: Rules::default(),
             batch: BatchSettings::REMOTE_WRITE,

@@ -176,9 +176,7 @@ impl Intake for Sink {
                 Offered::Settled
             }
             // A scrape cannot be made to wait as a file can: what does not fit is dropped for this sink alone.
-            Err(AppendError::Full(reason)) if self.protocol == Protocol::RemoteWrite1 => {
-                self.lost(reason.as_str(), parcel)
-            }
+            Err(AppendError::Full(reason)) if self.protocol != Protocol::Loki => self.lost(reason.as_str(), parcel),
             Err(AppendError::Closed) if self.removed.load(Ordering::Acquire) => self.lost("sink_removed", parcel),
             // Closed without being removed is a queue that a reload is about to reopen.
             Err(AppendError::Full(_) | AppendError::Storage | AppendError::Closed) => Offered::Later,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use weir_model::labels::put_varint;
 
 use crate::protocol::Protocol;
+use crate::remote_write::request;
 use crate::wire::{FIELD_1, FIELD_2, Fields, put_field};
 
 /// A half of a request.
@@ -20,6 +21,7 @@ pub(crate) fn halves(protocol: Protocol, body: &[u8]) -> Option<[Half; 2]> {
     let raw = snap::raw::Decoder::new().decompress_vec(body).ok()?;
     let (first, second) = match protocol {
         Protocol::RemoteWrite1 => remote_write(&raw),
+        Protocol::RemoteWrite2 => remote_write_2(&raw),
         Protocol::Loki => loki(&raw),
     }?;
     Some([pack(&first)?, pack(&second)?])
@@ -47,6 +49,12 @@ fn remote_write(raw: &[u8]) -> Option<(Part, Part)> {
     }
     let [first, second] = parts;
     Some((Part { raw: first, entries: total / 2 }, Part { raw: second, entries: total - total / 2 }))
+}
+
+/// The same; each half has the symbols that it needs.
+fn remote_write_2(raw: &[u8]) -> Option<(Part, Part)> {
+    let [first, second] = request::halves(raw)?.map(|(raw, entries)| Part { raw, entries });
+    Some((first, second))
 }
 
 /// A stream that the cut goes through is in both halves.
@@ -101,6 +109,8 @@ mod tests {
     use weir_receive::decode::{self, Limits};
     use weir_receive::proto::loki::{Entry, PushRequest, Stream};
     use weir_receive::proto::remote_write::{Label, Sample, TimeSeries, WriteRequest};
+    use weir_receive::proto::remote_write_2 as v2;
+    use weir_receive::symbols::resolve;
 
     fn snappy(message: &impl Message) -> Vec<u8> {
         snap::raw::Encoder::new().compress_vec(&message.encode_to_vec()).unwrap()
@@ -112,6 +122,7 @@ mod tests {
         let one = PushRequest { streams: vec![Stream { labels: "{}".into(), entries: vec![entry] }] };
         assert!(halves(Protocol::Loki, &snappy(&one)).is_none());
         assert!(halves(Protocol::RemoteWrite1, b"rubbish").is_none());
+        assert!(halves(Protocol::RemoteWrite2, b"rubbish").is_none());
     }
 
     proptest! {
@@ -130,6 +141,37 @@ mod tests {
             };
             prop_assert_eq!(a.entries as usize, values.len() / 2);
             prop_assert_eq!([read(&a), read(&b)].concat(), whole.timeseries);
+        }
+
+        #[test]
+        fn series_with_symbols_are_all_there_in_order(names in prop::collection::vec("[a-c]{1,2}", 2..50), describe in any::<bool>()) {
+            let mut symbols = vec![String::new(), "__name__".into(), "help".into()];
+            let series = names.iter().enumerate().map(|(i, name)| {
+                let value = symbols.iter().position(|s| s == name).unwrap_or_else(|| {
+                    symbols.push(name.clone());
+                    symbols.len() - 1
+                });
+                v2::TimeSeries {
+                    labels_refs: vec![1, value as u32],
+                    samples: vec![v2::Sample { value: f64::from_bits(i as u64), timestamp: i as i64, start_timestamp: 7 }],
+                    metadata: describe.then_some(v2::Metadata { r#type: 1, help_ref: 2, unit_ref: value as u32 }),
+                }
+            });
+            let timeseries = series.collect();
+            let whole = v2::Request { symbols, timeseries };
+            let parts = halves(Protocol::RemoteWrite2, &snappy(&whole)).unwrap();
+            prop_assert_eq!(parts[0].entries as usize, names.len() / 2);
+            let read = |body: &[u8]| {
+                // this checks that each symbol is there once
+                let (request, metadata) = resolve(&decode::remote_write_2(body, Limits::default()).unwrap()).unwrap();
+                request.timeseries.into_iter().zip(metadata).collect::<Vec<_>>()
+            };
+            let both: Vec<_> = parts.iter().flat_map(|half| {
+                let series = read(&half.body);
+                assert_eq!(series.len(), half.entries as usize);
+                series
+            }).collect();
+            prop_assert_eq!(both, read(&snappy(&whole)));
         }
 
         #[test]

@@ -7,6 +7,8 @@ use prost::Message;
 use crate::loki_json;
 use crate::proto::loki::PushRequest;
 use crate::proto::remote_write::WriteRequest;
+use crate::proto::remote_write_2::Request;
+use crate::symbols::SymbolError;
 
 /// What a body may weigh.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,9 @@ pub enum DecodeError {
         /// The index of the stream it is wrong in.
         stream: usize,
     },
+    /// Fatal: what a remote write 2.0 request refers to is not there.
+    #[error("{0}")]
+    Symbols(#[from] SymbolError),
     /// Fatal: neither protobuf nor JSON.
     #[error("content type {0:?} is not taken, use application/x-protobuf or application/json")]
     ContentType(String),
@@ -60,6 +65,12 @@ pub enum DecodeError {
 /// A remote write 1.0 request (remote write specification 1.0: protobuf in a snappy block).
 pub fn remote_write(body: &[u8], limits: Limits) -> Result<WriteRequest, DecodeError> {
     Ok(WriteRequest::decode(&*unsnappy(body, limits)?)?)
+}
+
+/// A remote write 2.0 request (remote write specification 2.0: protobuf in a snappy block). Its references are not looked at;
+/// see [`resolve`](crate::symbols::resolve).
+pub fn remote_write_2(body: &[u8], limits: Limits) -> Result<Request, DecodeError> {
+    Ok(Request::decode(&*unsnappy(body, limits)?)?)
 }
 
 /// A Loki push request: protobuf in a snappy block, or JSON, which may be gzipped (Loki HTTP API, "Ingest logs").
@@ -139,6 +150,9 @@ mod tests {
         #[test]
         fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300), json in "[\\[\\]{}\":,0-9a-z]{0,80}") {
             let _ = remote_write(&bytes, Limits::default());
+            if let Ok(request) = remote_write_2(&bytes, Limits::default()) {
+                let _ = crate::symbols::resolve(&request);
+            }
             let _ = loki(&bytes, "application/x-protobuf", "", Limits::default());
             let _ = loki(&bytes, "application/json", "gzip", Limits::default());
             let _ = loki(json.as_bytes(), "application/json", "", Limits::default());

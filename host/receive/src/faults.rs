@@ -23,12 +23,22 @@ pub struct Answer {
     pub hang: bool,
     /// Store what came, whatever the answer says: a backend whose answer is lost behind it.
     pub stored: bool,
+    /// How many samples the answer to remote write 2.0 says were written; `None` says the truth.
+    pub written: Option<usize>,
 }
 
 impl Answer {
     /// An answer with this status and nothing else.
     pub fn status(status: u16) -> Self {
-        Self { status, delay: Duration::ZERO, retry_after: None, body: String::new(), hang: false, stored: false }
+        Self {
+            status,
+            delay: Duration::ZERO,
+            retry_after: None,
+            body: String::new(),
+            hang: false,
+            stored: false,
+            written: None,
+        }
     }
 
     /// No answer, ever.
@@ -47,6 +57,13 @@ impl Answer {
     #[must_use]
     pub fn retry_after(mut self, value: &str) -> Self {
         self.retry_after = Some(value.to_owned());
+        self
+    }
+
+    /// The same, claiming that so many samples were written (remote write 2.0).
+    #[must_use]
+    pub fn written(mut self, samples: usize) -> Self {
+        self.written = Some(samples);
         self
     }
 
@@ -83,6 +100,21 @@ pub struct Asked<'a> {
     pub bytes: usize,
 }
 
+/// Which versions of remote write a receiver understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// Both.
+    #[default]
+    Both,
+    /// 1.0; it answers 415 to all else, as it should.
+    One,
+    /// 1.0; it takes everything for that and never looks at the content type, as receivers from before 2.0 do. They find
+    /// nothing that they know in a 2.0 request, store nothing, and answer that all is well.
+    OneUnaware,
+    /// 2.0; it answers 415 to 1.0.
+    Two,
+}
+
 type Rule = Arc<dyn Fn(Asked<'_>) -> Option<Answer> + Send + Sync>;
 
 /// The knobs; clones turn the same ones. Without any, all is well: 204.
@@ -97,6 +129,7 @@ struct State {
     next: VecDeque<Answer>,
     rule: Option<Rule>,
     asked: u64,
+    versions: Versions,
 }
 
 impl Faults {
@@ -113,6 +146,15 @@ impl Faults {
     /// Chooses the answer by the request; `None` means that all is well.
     pub fn rule(&self, rule: impl Fn(Asked<'_>) -> Option<Answer> + Send + Sync + 'static) {
         self.lock().rule = Some(Arc::new(rule));
+    }
+
+    /// Understands these versions of remote write from now on; [`heal`](Self::heal) does not change it.
+    pub fn understand(&self, versions: Versions) {
+        self.lock().versions = versions;
+    }
+
+    pub(crate) fn versions(&self) -> Versions {
+        self.lock().versions
     }
 
     /// Forgets all faults.

@@ -1,4 +1,4 @@
-//! What takes pushes in: decoders of remote write 1.0 and of Loki push, and the [`preview`] receiver built on them.
+//! What takes pushes in: decoders of remote write 1.0 and 2.0 and of Loki push, and the [`preview`] receiver built on them.
 //!
 //! The preview stands in for a backend: in `weir demo`, where nothing needs to be installed, and in tests, which read
 //! back from a [`Recorder`] what arrived and tell the receiver through [`Faults`] how to misbehave. [`Strict`] is a recorder
@@ -11,9 +11,10 @@ pub mod preview;
 pub mod proto;
 pub mod recorder;
 pub mod strict;
+pub mod symbols;
 
 pub use decode::{DecodeError, Limits};
-pub use faults::{Answer, Faults};
+pub use faults::{Answer, Faults, Versions};
 pub use preview::{Counters, Observer, Preview, PreviewError, Refusal};
 pub use recorder::Recorder;
 pub use strict::Strict;

@@ -19,7 +19,11 @@ use crate::decode::{self, DecodeError, Limits};
 use crate::faults::wire::{Wire, Wired};
 use crate::faults::{Answer, Faults};
 use crate::proto::loki::PushRequest;
-use crate::proto::remote_write::WriteRequest;
+use crate::proto::remote_write::{TimeSeries, WriteRequest};
+use crate::symbols::SeriesMetadata;
+use version::Version;
+
+mod version;
 
 /// Where remote write is taken, as Prometheus does.
 pub const REMOTE_WRITE_PATH: &str = "/api/v1/write";
@@ -29,8 +33,10 @@ pub const LOKI_PATH: &str = "/loki/api/v1/push";
 /// Sees every request that was decoded and is not answered by a fault, and may refuse it. Called on the server's tasks: it
 /// must not block for long.
 pub trait Observer: Send + Sync + 'static {
-    /// A remote write request.
+    /// A remote write request; one of 2.0 in the form of 1.0.
     fn metrics(&self, headers: &HeaderMap, request: &WriteRequest) -> Result<(), Refusal>;
+    /// What a remote write 2.0 request that was kept says of a series.
+    fn described(&self, _series: &TimeSeries, _metadata: &SeriesMetadata) {}
     /// A Loki push request.
     fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal>;
 }
@@ -202,27 +208,36 @@ fn router(shared: Shared) -> Router {
 
 async fn remote_write(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     shared.counters.requests.fetch_add(1, Ordering::Relaxed);
-    let request = match decode::remote_write(&body, shared.limits) {
-        Ok(request) => request,
-        Err(error) => return shared.refuse(&error),
+    let Some(version) = Version::of(&headers, shared.faults.versions()) else {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this version of remote write is not taken").into_response();
+    };
+    let (request, metadata) = match version.decode(&body, shared.limits) {
+        Ok(decoded) => decoded,
+        Err(error) => return version.written(0, shared.refuse(&error)),
     };
     let samples = request.timeseries.iter().map(|s| s.samples.len()).sum();
     let Some(answer) = shared.ready(REMOTE_WRITE_PATH, samples, body.len()).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     if !answer.stores() {
-        return respond(answer);
+        return version.written(answer.written.unwrap_or(0), respond(answer));
     }
     let counters = &shared.counters;
     let kept = match shared.observer.metrics(&headers, &request) {
         Ok(()) => {
             counters.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
             counters.series.fetch_add(request.timeseries.len() as u64, Ordering::Relaxed);
+            for (series, metadata) in request.timeseries.iter().zip(&metadata) {
+                if let Some(metadata) = metadata {
+                    shared.observer.described(series, metadata);
+                }
+            }
             Ok(samples)
         }
         Err(refusal) => Err(refusal),
     };
-    settle(&counters.samples, answer, kept)
+    let written = answer.written.unwrap_or(kept.as_ref().map_or_else(|refusal| refusal.kept, |kept| *kept));
+    version.written(written, settle(&counters.samples, answer, kept))
 }
 
 async fn loki(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {

@@ -46,6 +46,65 @@ pub mod remote_write {
     }
 }
 
+/// Remote write 2.0 (Prometheus remote write specification 2.0, "Protobuf Message"; `io.prometheus.write.v2`).
+///
+/// Exemplars and native histograms are skipped: weir neither sends nor shows them yet.
+pub mod remote_write_2 {
+    /// One request. All its text is in `symbols`; everything else refers to it by index.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Request {
+        /// The strings, each once; the first is the empty one.
+        #[prost(string, repeated, tag = "4")]
+        pub symbols: Vec<String>,
+        /// The series, each with its samples.
+        #[prost(message, repeated, tag = "5")]
+        pub timeseries: Vec<TimeSeries>,
+    }
+
+    /// A series and the samples that a request has for it.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct TimeSeries {
+        /// Names and values by turns, sorted by name.
+        #[prost(uint32, repeated, tag = "1")]
+        pub labels_refs: Vec<u32>,
+        /// The samples by ascending time.
+        #[prost(message, repeated, tag = "2")]
+        pub samples: Vec<Sample>,
+        /// What is known of the series' family.
+        #[prost(message, optional, tag = "5")]
+        pub metadata: Option<Metadata>,
+    }
+
+    /// A sample.
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    pub struct Sample {
+        /// The value; a staleness marker is a NaN of its own.
+        #[prost(double, tag = "1")]
+        pub value: f64,
+        /// Milliseconds since the epoch.
+        #[prost(int64, tag = "2")]
+        pub timestamp: i64,
+        /// Milliseconds since the epoch when a counter began; 0 where that is not known.
+        #[prost(int64, tag = "3")]
+        pub start_timestamp: i64,
+    }
+
+    /// What is known of a metric family.
+    #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+    pub struct Metadata {
+        /// Its type, by the specification's numbers: 0 not known, 1 counter, 2 gauge, 3 histogram, 4 gaugehistogram,
+        /// 5 summary, 6 info, 7 stateset.
+        #[prost(int32, tag = "1")]
+        pub r#type: i32,
+        /// What it is, for people.
+        #[prost(uint32, tag = "3")]
+        pub help_ref: u32,
+        /// The unit.
+        #[prost(uint32, tag = "4")]
+        pub unit_ref: u32,
+    }
+}
+
 /// Loki push (grafana/loki, `pkg/push/push.proto`).
 pub mod loki {
     /// One request.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::preview::{Observer, Refusal};
 use crate::proto::loki::{Entry, PushRequest};
 use crate::proto::remote_write::{TimeSeries, WriteRequest};
+use crate::symbols::SeriesMetadata;
 
 /// Keeps every sample and line in the order of arrival. Nothing bounds it: it is for tests, which end.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ struct Kept {
     series: BTreeMap<String, Vec<Point>>,
     streams: BTreeMap<String, Vec<Entry>>,
     headers: Vec<HeaderMap>,
+    metadata: BTreeMap<String, SeriesMetadata>,
 }
 
 /// A sample as it arrived.
@@ -97,6 +99,11 @@ impl Recorder {
         self.lock().headers.clone()
     }
 
+    /// What the last request that said anything of a series' family said.
+    pub fn metadata(&self, series: &str) -> Option<SeriesMetadata> {
+        self.lock().metadata.get(series).cloned()
+    }
+
     /// Waits until `enough` holds. Looks again at each arrival; a test wraps it in a time-out of its own.
     pub async fn wait_until(&self, mut enough: impl FnMut(&Self) -> bool) {
         let mut changed = self.changed.subscribe();
@@ -128,6 +135,10 @@ impl Observer for Recorder {
         drop(kept);
         self.arrived();
         Ok(())
+    }
+
+    fn described(&self, series: &TimeSeries, metadata: &SeriesMetadata) {
+        self.lock().metadata.insert(series_name(series), metadata.clone());
     }
 
     fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal> {

@@ -22,8 +22,9 @@ use axum::http::HeaderMap;
 
 use crate::preview::{Observer, Refusal};
 use crate::proto::loki::PushRequest;
-use crate::proto::remote_write::WriteRequest;
+use crate::proto::remote_write::{TimeSeries, WriteRequest};
 use crate::recorder::Recorder;
+use crate::symbols::SeriesMetadata;
 
 /// What is asked of a sender beyond what always holds.
 #[derive(Clone, Debug)]
@@ -185,6 +186,10 @@ impl Observer for Strict {
         }));
         // still locked, so that the recorder's order is the judge's
         self.recorder.metrics(headers, &remote_write::without(request, &duplicates))
+    }
+
+    fn described(&self, series: &TimeSeries, metadata: &SeriesMetadata) {
+        self.recorder.described(series, metadata);
     }
 
     fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal> {

@@ -5,18 +5,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use weir_model::label_store::Unpacked;
-use weir_model::{LabelSet, Page, STALE_NAN};
+use weir_model::slot_bytes::UnpackedBytes;
+use weir_model::{LabelSet, Labels, Page, STALE_NAN};
 use weir_relabel::Rules;
 use weir_telemetry::PipelineAccount;
 
+use super::lane::Lane;
 use super::series::SampleField;
-use crate::batch::{Batch, BatchSettings};
+use super::symbols::SymbolTable;
+use crate::batch::BatchSettings;
 use crate::intake::Intake;
 use crate::protocol::Protocol;
 
 /// What decides the bytes of a request and where requests are cut; sinks for which it is equal share a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Encoding {
+    /// [`Protocol::RemoteWrite1`] or [`Protocol::RemoteWrite2`].
+    pub(crate) protocol: Protocol,
+    /// Whether exemplars are sent (Prometheus: `send_exemplars`). Nothing brings any yet.
+    pub(crate) exemplars: bool,
+    /// Whether native histograms are sent (Prometheus: `send_native_histograms`). Nothing brings any yet.
+    pub(crate) native_histograms: bool,
     /// Labels that every series gets, unless it has one of that name (Prometheus: `external_labels`).
     pub(crate) external_labels: LabelSet,
     /// Rules over what is sent, after the external labels (Prometheus: `write_relabel_configs`).
@@ -31,13 +40,13 @@ pub(crate) struct Encoding {
 pub(crate) struct Group {
     encoding: Encoding,
     sinks: Vec<Arc<dyn Intake>>,
-    lanes: Box<[Mutex<Batch>]>,
+    lanes: Box<[Mutex<Lane>]>,
     retired: AtomicBool,
 }
 
 impl Group {
     pub(crate) fn new(encoding: Encoding, sinks: Vec<Arc<dyn Intake>>) -> Self {
-        let lane = |_| Mutex::new(Batch::new(Protocol::RemoteWrite1, sinks.len()));
+        let lane = |_| Mutex::new(Lane::new(encoding.protocol, sinks.len()));
         let lanes = (0..encoding.lanes.max(1)).map(lane).collect();
         Self { encoding, sinks, lanes, retired: AtomicBool::new(false) }
     }
@@ -51,36 +60,44 @@ impl Group {
         (target_hash % self.lanes.len() as u64) as usize
     }
 
-    /// Writes a page's samples, for so many sinks as it returns. Slots without labels are those that the rules dropped.
+    /// Writes a page's samples in 1.0, for so many sinks as it returns. Slots without labels are those that the rules dropped.
     pub(crate) fn write(&self, lane: usize, page: &Page<'_>, labels: Unpacked<'_>, from: &PipelineAccount) -> usize {
-        let Some(mutex) = self.lanes.get(lane) else { return 0 };
+        self.write_with(lane, page, from, |lane, at| {
+            let series = |slot| labels.get(slot).as_bytes();
+            lane.write(at, &self.sinks, &self.encoding.batch, page, series, Lane::put_1)
+        })
+    }
+
+    /// The same in 2.0. Slots without numbers are those that the rules dropped.
+    pub(super) fn write_numbers(
+        &self,
+        lane: usize,
+        page: &Page<'_>,
+        numbers: UnpackedBytes<'_>,
+        from: &PipelineAccount,
+    ) -> usize {
+        self.write_with(lane, page, from, |lane, at| {
+            lane.write(at, &self.sinks, &self.encoding.batch, page, |slot| numbers.get(slot), Lane::put_2)
+        })
+    }
+
+    fn write_with(
+        &self,
+        at: usize,
+        page: &Page<'_>,
+        from: &PipelineAccount,
+        write: impl FnOnce(&mut Lane, usize) -> u64,
+    ) -> usize {
+        let Some(mutex) = self.lanes.get(at) else { return 0 };
         for sink in &self.sinks {
             sink.routed(from, page.samples.len() as u64, page.time);
         }
-        let mut batch = lock(mutex);
-        let mut field = SampleField::at(page.time);
-        let mut dropped = 0;
-        for sample in page.samples {
-            let labels = labels.get(sample.slot).as_bytes();
-            if labels.is_empty() {
-                dropped += 1;
-                continue;
-            }
-            if sample.time != field.time {
-                field = SampleField::at(sample.time);
-            }
-            field.put_series(&mut batch.raw, labels, sample.value);
-            batch.added(sample.time);
-            if batch.is_full(&self.encoding.batch) {
-                batch.seal(lane, &self.sinks);
-                batch.shed(&self.sinks);
-            }
-        }
-        batch.touch();
+        let mut lane = lock(mutex);
+        let dropped = write(&mut lane, at);
         if self.retired.load(Ordering::Acquire) {
-            batch.seal(lane, &self.sinks);
+            lane.batch.seal(at, &self.sinks);
         }
-        drop(batch);
+        drop(lane);
         if dropped > 0 {
             for sink in &self.sinks {
                 sink.dropped("write_relabel", dropped);
@@ -90,38 +107,39 @@ impl Group {
     }
 
     /// Writes a staleness marker for each of these label sets, which are as they are sent.
-    pub(crate) fn mark<'a>(&self, lane: usize, ended: impl ExactSizeIterator<Item = &'a [u8]>, time: i64) {
-        let Some(mutex) = self.lanes.get(lane).filter(|_| ended.len() > 0) else { return };
+    pub(crate) fn mark<'a>(&self, at: usize, ended: impl ExactSizeIterator<Item = &'a [u8]>, time: i64) {
+        let Some(mutex) = self.lanes.get(at).filter(|_| ended.len() > 0) else { return };
         for sink in &self.sinks {
             sink.generated(ended.len() as u64, time);
         }
-        let mut batch = lock(mutex);
+        let mut lane = lock(mutex);
         let mut field = SampleField::at(time);
         for labels in ended {
-            field.put_series(&mut batch.raw, labels, STALE_NAN);
-            batch.added(time);
-            if batch.is_full(&self.encoding.batch) {
-                batch.seal(lane, &self.sinks);
-                batch.shed(&self.sinks);
-            }
+            lane.put_labels(&mut field, Labels::from_trusted(labels), STALE_NAN);
+            lane.added(at, &self.sinks, &self.encoding.batch, time);
         }
-        batch.touch();
+        lane.batch.touch();
         if self.retired.load(Ordering::Acquire) {
-            batch.seal(lane, &self.sinks);
+            lane.batch.seal(at, &self.sinks);
         }
     }
 
     /// Makes a request of what a lane has buffered.
     pub(crate) fn seal(&self, lane: usize) {
         if let Some(mutex) = self.lanes.get(lane) {
-            lock(mutex).seal(lane, &self.sinks);
+            lock(mutex).batch.seal(lane, &self.sinks);
         }
+    }
+
+    /// A lane's symbols, for births and deaths.
+    pub(super) fn with_symbols<T>(&self, lane: usize, change: impl FnOnce(&mut SymbolTable) -> T) -> Option<T> {
+        self.lanes.get(lane).map(|lane| change(&mut lock(lane).symbols))
     }
 
     /// Seals the lanes whose oldest sample has waited long enough, and offers again what found no place.
     pub(crate) fn tick(&self, now: Instant) {
         for (lane, mutex) in self.lanes.iter().enumerate() {
-            let mut batch = lock(mutex);
+            let batch = &mut lock(mutex).batch;
             batch.offer(lane, &self.sinks);
             if batch.is_due(&self.encoding.batch, now) {
                 batch.seal(lane, &self.sinks);
@@ -133,7 +151,7 @@ impl Group {
     /// Seals all lanes.
     pub(crate) fn flush(&self) {
         for (lane, mutex) in self.lanes.iter().enumerate() {
-            let mut batch = lock(mutex);
+            let batch = &mut lock(mutex).batch;
             batch.seal(lane, &self.sinks);
             batch.offer(lane, &self.sinks);
         }
@@ -145,18 +163,25 @@ impl Group {
         self.flush();
     }
 
-    /// Looks at a lane's uncompressed messages; for benchmarks and tests.
-    pub(crate) fn with_raw<T>(&self, lane: usize, look: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
-        self.lanes.get(lane).map(|lane| look(&mut lock(lane).raw))
+    /// A lane's uncompressed messages; for benchmarks.
+    pub(crate) fn raw(&self, lane: usize) -> Vec<u8> {
+        self.lanes.get(lane).map(|lane| lock(lane).batch.uncompressed()).unwrap_or_default()
+    }
+
+    /// Throws a lane's messages away; for benchmarks.
+    pub(crate) fn forget(&self, lane: usize) {
+        if let Some(lane) = self.lanes.get(lane) {
+            lock(lane).batch.forget();
+        }
     }
 
     /// Whether nothing is buffered and nothing waits.
     pub(crate) fn is_idle(&self) -> bool {
-        self.lanes.iter().all(|lane| lock(lane).is_idle())
+        self.lanes.iter().all(|lane| lock(lane).batch.is_idle())
     }
 }
 
-fn lock(lane: &Mutex<Batch>) -> MutexGuard<'_, Batch> {
+fn lock(lane: &Mutex<Lane>) -> MutexGuard<'_, Lane> {
     // A panic while a message was half written would leave it in the buffer; the encoder has no way to panic there.
     lane.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! One series with one sample, as bytes (remote write specification 1.0, "Protocol").
+//! One series with one sample, as bytes (remote write specification 1.0, "Protocol"; a sample is the same in 2.0).
 
 use weir_model::labels::{put_varint, varint_len};
 
@@ -40,16 +40,22 @@ impl SampleField {
         Self { time, bytes, len }
     }
 
-    /// Appends a series with this sample at its value. The value's bits are sent as they are, also those of a zero, which
-    /// proto3 would let us leave out: minus zero and the NaNs must survive.
+    /// The field with this value, for a series message of either version. The value's bits are sent as they are, also those of
+    /// a zero, which proto3 would let us leave out: minus zero and the NaNs must survive.
+    #[inline]
+    pub(crate) fn with(&mut self, value: f64) -> &[u8] {
+        self.bytes[3..11].copy_from_slice(&value.to_bits().to_le_bytes());
+        &self.bytes[..self.len]
+    }
+
+    /// Appends a 1.0 series with this sample at its value.
     #[inline]
     pub(crate) fn put_series(&mut self, out: &mut Vec<u8>, labels: &[u8], value: f64) {
-        self.bytes[3..11].copy_from_slice(&value.to_bits().to_le_bytes());
         let body = labels.len() + self.len;
         out.reserve(1 + varint_len(body) + body);
         out.push(FIELD_1);
         put_varint(out, body);
         out.extend_from_slice(labels);
-        out.extend_from_slice(&self.bytes[..self.len]);
+        out.extend_from_slice(self.with(value));
     }
 }

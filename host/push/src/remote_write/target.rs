@@ -3,61 +3,79 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use weir_model::labels::METRIC_NAME;
 use weir_model::{LabelStore, Labels, LabelsBuilder, Page, PageSink, Slot};
 use weir_telemetry::PipelineAccount;
 
-use super::group::Group;
+use super::group::{Encoding, Group};
+use crate::protocol::Protocol;
 use crate::scratch::ScratchPool;
 
-/// Keeps the ready label bytes of a target's series, by slot, and writes its pages into its lane.
+mod numbers;
+
+use numbers::NumberStore;
+
+/// Keeps what is ready to be written of a target's series, by slot, and writes its pages into its lane.
 pub(crate) struct TargetEncoder {
     group: Arc<Group>,
     pool: Arc<ScratchPool>,
     lane: usize,
-    store: LabelStore,
+    ready: Ready,
     /// Whose samples they are until the group takes them.
     from: PipelineAccount,
+}
+
+/// What lies ready of each series.
+enum Ready {
+    /// For 1.0: its labels' bytes.
+    Labels(LabelStore),
+    /// For 2.0: its numbers in the lane's symbols.
+    Numbers(NumberStore),
 }
 
 impl TargetEncoder {
     pub(crate) fn new(group: Arc<Group>, pool: Arc<ScratchPool>, target_hash: u64, from: PipelineAccount) -> Self {
         let lane = group.lane_of(target_hash);
-        Self { group, pool, lane, store: LabelStore::default(), from }
+        let ready = match group.encoding().protocol {
+            Protocol::RemoteWrite2 => Ready::Numbers(NumberStore::default()),
+            Protocol::RemoteWrite1 | Protocol::Loki => Ready::Labels(LabelStore::default()),
+        };
+        Self { group, pool, lane, ready, from }
     }
+}
 
-    /// What is sent of a new series: nothing where the rules drop it or leave it without a name. The latter no receiver
-    /// takes, and it would take its whole request down with it.
-    fn birth(&mut self, slot: Slot, labels: Labels<'_>, builder: &mut LabelsBuilder) {
-        let encoding = self.group.encoding();
-        let external = encoding.external_labels.as_labels();
-        if external.is_empty() && encoding.write_relabel.is_empty() {
-            self.store.insert(slot, labels);
-            return;
-        }
-        builder.reset(labels);
-        for (name, value) in external {
-            builder.set_missing(name, value);
-        }
-        let kept = encoding.write_relabel.apply(builder) && builder.get(weir_model::labels::METRIC_NAME).is_some();
-        if kept {
-            self.store.insert(slot, builder.finish());
-        } else {
-            self.store.remove(slot);
-        }
+/// The labels that are sent of a new series: none where the rules drop it or leave it without a name. The latter no receiver
+/// takes, and it would take its whole request down with it.
+fn sent<'a>(encoding: &Encoding, labels: Labels<'a>, builder: &'a mut LabelsBuilder) -> Labels<'a> {
+    let external = encoding.external_labels.as_labels();
+    if external.is_empty() && encoding.write_relabel.is_empty() {
+        return labels;
     }
+    builder.reset(labels);
+    for (name, value) in external {
+        builder.set_missing(name, value);
+    }
+    let kept = encoding.write_relabel.apply(builder) && builder.get(METRIC_NAME).is_some();
+    if kept { builder.finish() } else { Labels::default() }
 }
 
 impl TargetEncoder {
     /// Forgets series for which `forgotten` is true.
     pub(crate) fn forget(&mut self, forgotten: &dyn Fn(Slot) -> bool) {
-        for slot in (0..self.store.slots()).filter(|s| forgotten(*s)) {
-            self.store.remove(slot);
+        let slots: Vec<Slot> = (0..self.slots()).filter(|s| forgotten(*s)).collect();
+        match &mut self.ready {
+            Ready::Labels(store) => slots.iter().for_each(|slot| store.remove(*slot)),
+            Ready::Numbers(store) => {
+                let mut scratch = self.pool.take();
+                store.remove(&self.group, self.lane, &slots, &mut scratch);
+                self.pool.give(scratch);
+            }
         }
     }
 
     /// Shows the labels of all series, as they are sent.
     pub(crate) fn with_labels<R>(&self, look: impl FnOnce(&HashSet<&[u8]>) -> R) -> R {
-        self.look_up(0..self.store.slots(), look)
+        self.look_up(0..self.slots(), look)
     }
 
     /// Shows those of some series; what is not sent is not among them.
@@ -65,11 +83,25 @@ impl TargetEncoder {
         self.look_up(slots.iter().copied(), look)
     }
 
+    fn slots(&self) -> Slot {
+        match &self.ready {
+            Ready::Labels(store) => store.slots(),
+            Ready::Numbers(store) => store.slots(),
+        }
+    }
+
     fn look_up<R>(&self, slots: impl Iterator<Item = Slot>, look: impl FnOnce(&HashSet<&[u8]>) -> R) -> R {
         let mut scratch = self.pool.take();
-        let all = self.store.unpack(&mut scratch);
-        let labels = slots.map(|slot| all.get(slot).as_bytes()).filter(|labels| !labels.is_empty()).collect();
-        let seen = look(&labels);
+        let seen = match &self.ready {
+            Ready::Labels(store) => {
+                let all = store.unpack(&mut scratch);
+                look(&slots.map(|slot| all.get(slot).as_bytes()).filter(|labels| !labels.is_empty()).collect())
+            }
+            Ready::Numbers(store) => {
+                let labels = store.labels(&self.group, self.lane, slots, &mut scratch);
+                look(&labels.iter().map(Vec::as_slice).collect())
+            }
+        };
         self.pool.give(scratch);
         seen
     }
@@ -87,22 +119,47 @@ impl TargetEncoder {
 
 impl PageSink for TargetEncoder {
     fn accept(&mut self, page: &Page<'_>) -> usize {
-        if !page.births.is_empty() {
-            let mut builder = LabelsBuilder::default();
-            for (slot, labels) in page.births.iter() {
-                self.birth(slot, labels, &mut builder);
-            }
-        }
         let mut scratch = self.pool.take();
-        let takers = self.group.write(self.lane, page, self.store.unpack(&mut scratch), &self.from);
-        // A slot that dies on this page has its staleness marker on it, so it goes after the samples.
-        for slot in page.deaths {
-            self.store.remove(*slot);
-        }
-        if !page.births.is_empty() || !page.deaths.is_empty() {
-            self.store.settle(&mut scratch);
-        }
+        let takers = match &mut self.ready {
+            Ready::Labels(store) => write_labels(&self.group, self.lane, store, page, &self.from, &mut scratch),
+            Ready::Numbers(store) => store.write(&self.group, self.lane, page, &self.from, &mut scratch),
+        };
         self.pool.give(scratch);
         takers
+    }
+}
+
+fn write_labels(
+    group: &Group,
+    lane: usize,
+    store: &mut LabelStore,
+    page: &Page<'_>,
+    from: &PipelineAccount,
+    scratch: &mut Vec<u8>,
+) -> usize {
+    if !page.births.is_empty() {
+        let mut builder = LabelsBuilder::default();
+        for (slot, labels) in page.births.iter() {
+            store.insert(slot, sent(group.encoding(), labels, &mut builder));
+        }
+    }
+    let takers = group.write(lane, page, store.unpack(scratch), from);
+    // A slot that dies on this page has its staleness marker on it, so it goes after the samples.
+    for slot in page.deaths {
+        store.remove(*slot);
+    }
+    if !page.births.is_empty() || !page.deaths.is_empty() {
+        store.settle(scratch);
+    }
+    takers
+}
+
+impl Drop for TargetEncoder {
+    fn drop(&mut self) {
+        if let Ready::Numbers(store) = &mut self.ready {
+            let mut scratch = self.pool.take();
+            store.clear(&self.group, self.lane, &mut scratch);
+            self.pool.give(scratch);
+        }
     }
 }

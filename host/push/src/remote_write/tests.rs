@@ -18,6 +18,9 @@ fn set(pairs: &[(&str, &str)]) -> LabelSet {
 
 fn encoding() -> Encoding {
     Encoding {
+        protocol: crate::protocol::Protocol::RemoteWrite1,
+        exemplars: false,
+        native_histograms: false,
         external_labels: LabelSet::default(),
         write_relabel: Rules::default(),
         batch: BatchSettings::REMOTE_WRITE,

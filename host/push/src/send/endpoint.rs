@@ -36,6 +36,8 @@ pub(crate) fn reserved_header(names: impl IntoIterator<Item = impl AsRef<str>>) 
 /// See the [module](self).
 #[derive(Clone)]
 pub(crate) struct Endpoint {
+    /// What new records are encoded in; queued ones may be in another.
+    pub(crate) protocol: Protocol,
     pub(crate) url: Uri,
     pub(crate) client: Client,
     pub(crate) tenant: Option<HeaderValue>,
@@ -50,13 +52,14 @@ pub(crate) struct Answered {
 }
 
 impl Endpoint {
-    /// Sends a body once.
-    pub(crate) async fn post(&self, protocol: Protocol, body: Bytes) -> Answered {
+    /// Sends a body of so many entries once.
+    pub(crate) async fn post(&self, protocol: Protocol, body: Bytes, entries: u64) -> Answered {
         let deadline = Instant::now() + self.sending.timeout;
         match self.client.post(&self.url, self.headers(protocol), body, deadline).await {
             Ok(response) => {
                 let status = response.status;
-                let verdict = answer::verdict(protocol, status, &response.headers, self.sending.retry_on_http_429);
+                let verdict =
+                    answer::verdict(protocol, status, &response.headers, entries, self.sending.retry_on_http_429);
                 // read also where nobody asks, so that the connection can serve again
                 let text = response.text_limited(LOGGED_BODY).await;
                 Answered { verdict, words: format!("{status}: {}", text.trim_end()) }
@@ -71,11 +74,19 @@ impl Endpoint {
         let mut headers = HeaderMap::with_capacity(5);
         let agent = concat!("weir/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        let content_type = match protocol {
+            Protocol::RemoteWrite1 | Protocol::Loki => "application/x-protobuf",
+            Protocol::RemoteWrite2 => "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         match protocol {
             Protocol::RemoteWrite1 => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
                 headers.insert(REMOTE_WRITE_VERSION, HeaderValue::from_static("0.1.0"));
+            }
+            Protocol::RemoteWrite2 => {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
+                headers.insert(REMOTE_WRITE_VERSION, HeaderValue::from_static("2.0.0"));
             }
             // Loki knows protobuf to be a snappy block without being told
             Protocol::Loki => {}

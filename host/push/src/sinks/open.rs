@@ -10,7 +10,7 @@ use weir_queue::Queue;
 use super::SinkError;
 use crate::protocol::Protocol;
 use crate::send::{Endpoint, reserved_header};
-use crate::settings::{LokiSettings, QueueSettings, RemoteWriteSettings, SendSettings};
+use crate::settings::{LokiSettings, QueueSettings, RemoteWriteSettings, RemoteWriteVersion, SendSettings};
 use crate::{loki, remote_write};
 
 /// What a sink of either kind is, apart from its encoding.
@@ -48,7 +48,14 @@ pub(super) fn specs(
 }
 
 fn remote_write(settings: RemoteWriteSettings) -> (Spec, Encode) {
+    let protocol = match settings.version {
+        RemoteWriteVersion::One => Protocol::RemoteWrite1,
+        RemoteWriteVersion::Two => Protocol::RemoteWrite2,
+    };
     let encoding = remote_write::Encoding {
+        protocol,
+        exemplars: settings.send_exemplars,
+        native_histograms: settings.send_native_histograms,
         external_labels: settings.external_labels,
         write_relabel: settings.write_relabel,
         batch: settings.batch,
@@ -56,7 +63,7 @@ fn remote_write(settings: RemoteWriteSettings) -> (Spec, Encode) {
     };
     let spec = Spec {
         component: format!("remote_write.{}", settings.name),
-        protocol: Protocol::RemoteWrite1,
+        protocol,
         name: settings.name,
         url: settings.url,
         client: settings.client,
@@ -97,7 +104,7 @@ impl Spec {
             Client::new(&self.client).map_err(|source| SinkError::Client { component: component(), source })?;
         let tenant = self.tenant.as_deref().map(HeaderValue::from_str).transpose();
         let tenant = tenant.map_err(|_| SinkError::Tenant { component: component() })?;
-        Ok(Endpoint { url: self.url.clone(), client, tenant, sending: self.sending.clone() })
+        Ok(Endpoint { protocol: self.protocol, url: self.url.clone(), client, tenant, sending: self.sending.clone() })
     }
 
     /// Opens the sink's queue. Blocks on the disk.

@@ -117,7 +117,7 @@ impl Inner {
     /// A sink whose queue was opened just now.
     fn first_opened(&self, spec: &Spec, queue: Queue, metrics: SinkMetrics) -> (Arc<Sink>, Arc<BookedQueue>) {
         let signal = match spec.protocol {
-            Protocol::RemoteWrite1 => Signal::Samples,
+            Protocol::RemoteWrite1 | Protocol::RemoteWrite2 => Signal::Samples,
             Protocol::Loki => Signal::Lines,
         };
         let account = self.ledger.sink(&spec.component, signal);

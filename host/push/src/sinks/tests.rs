@@ -15,6 +15,7 @@ use crate::intake::testing::from;
 use crate::settings::SendSettings;
 
 mod renewal;
+mod versions;
 
 const BOUND: Duration = Duration::from_secs(20);
 

@@ -1,6 +1,8 @@
 use super::*;
+use crate::faults::Versions;
 use crate::proto::loki::{Entry, Stream, Timestamp};
 use crate::proto::remote_write::{Label, Sample, TimeSeries};
+use crate::proto::remote_write_2 as v2;
 use crate::recorder::{Point, Recorder};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -48,6 +50,63 @@ async fn what_is_pushed_can_be_asked_for() {
     assert_eq!(recorder.lines(r#"{a="b"}"#), ["x", "y"]);
     let counters = preview.counters().clone();
     assert_eq!((counters.series(), counters.samples(), counters.streams(), counters.lines()), (2, 2, 1, 2));
+    preview.stop().await;
+}
+
+const TWO: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+
+fn sample_2(time: i64) -> v2::Request {
+    let series = v2::TimeSeries {
+        labels_refs: vec![1, 2, 3, 4],
+        samples: vec![v2::Sample { value: 1.0, timestamp: time, start_timestamp: 0 }],
+        metadata: Some(v2::Metadata { r#type: 2, help_ref: 5, unit_ref: 0 }),
+    };
+    let symbols = ["", "__name__", "up", "job", "node", "Whether it is up."].map(str::to_owned).into();
+    v2::Request { symbols, timeseries: vec![series] }
+}
+
+#[tokio::test]
+async fn both_versions_of_remote_write_show_the_same_series() {
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let url = preview.remote_write_url();
+    let written = |headers: &HeaderMap| {
+        headers.get("x-prometheus-remote-write-samples-written").map(|v| v.to_str().unwrap().to_owned())
+    };
+    let (status, headers) =
+        push(&url, snappy(&sample(1)), "application/x-protobuf;proto=prometheus.WriteRequest").await;
+    assert_eq!((status, written(&headers)), (204, None));
+    let (status, headers) = push(&url, snappy(&sample_2(2)), TWO).await;
+    assert_eq!((status, written(&headers).as_deref()), (204, Some("1")));
+    let point = |time| Point { time, value: 1.0 };
+    assert_eq!(recorder.samples(r#"up{job="node"}"#), [point(1), point(2)]);
+    let metadata = recorder.metadata(r#"up{job="node"}"#).unwrap();
+    assert_eq!((metadata.kind, metadata.help.as_str(), metadata.unit.as_str()), (2, "Whether it is up.", ""));
+
+    let bad = v2::Request { symbols: vec!["up".into()], ..sample_2(3) };
+    let (status, headers) = push(&url, snappy(&bad), TWO).await;
+    assert_eq!((status, written(&headers).as_deref()), (400, Some("0")));
+    assert_eq!(push(&url, snappy(&sample(3)), "application/x-protobuf;proto=else").await.0, 415);
+    preview.faults().next(Answer::status(200).written(0));
+    assert_eq!(written(&push(&url, snappy(&sample_2(4)), TWO).await.1).as_deref(), Some("0"));
+    preview.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_of_one_version_says_so_or_stores_nothing() {
+    let recorder = Arc::new(Recorder::default());
+    let preview = Preview::local(recorder.clone()).await.unwrap();
+    let url = preview.remote_write_url();
+    for (versions, one, two) in [(Versions::One, 204, 415), (Versions::OneUnaware, 204, 204), (Versions::Two, 415, 204)]
+    {
+        preview.faults().understand(versions);
+        assert_eq!(push(&url, snappy(&sample(1)), "application/x-protobuf").await.0, one, "{versions:?}");
+        let (status, headers) = push(&url, snappy(&sample_2(1)), TWO).await;
+        let written = headers.contains_key("x-prometheus-remote-write-samples-written");
+        assert_eq!((status, written), (two, versions == Versions::Two), "{versions:?}");
+    }
+    // two of 1.0, one of 2.0; what was answered without a word of what was written is not stored
+    assert_eq!(recorder.sample_count(), 3);
     preview.stop().await;
 }
 

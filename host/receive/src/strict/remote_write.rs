@@ -1,4 +1,4 @@
-//! The rules of remote write 1.0. One bad sample costs the whole request, as in Prometheus 2.4x.
+//! The rules of remote write. One bad sample costs the whole request, as in Prometheus 2.4x.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ pub(super) struct Judged {
     duplicates: Vec<(String, i64)>,
 }
 
-/// What the headers must say (remote write specification 1.0, "Protocol").
+/// What the headers must say (remote write specifications 1.0 and 2.0, "Protocol").
 pub(super) fn headers(headers: &HeaderMap) -> Vec<Broken> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let mut broken = vec![];
@@ -49,10 +49,15 @@ pub(super) fn headers(headers: &HeaderMap) -> Vec<Broken> {
             broken.push(Broken { status, rule: "header", what });
         }
     };
-    let types = ["application/x-protobuf", "application/x-protobuf;proto=prometheus.WriteRequest"];
-    want(header::CONTENT_TYPE.as_str(), types.contains(&text("content-type")), 415);
+    let version = match text("content-type") {
+        "application/x-protobuf" | "application/x-protobuf;proto=prometheus.WriteRequest" => Some("0.1.0"),
+        "application/x-protobuf;proto=io.prometheus.write.v2.Request" => Some("2.0.0"),
+        _ => None,
+    };
+    want(header::CONTENT_TYPE.as_str(), version.is_some(), 415);
     want(header::CONTENT_ENCODING.as_str(), text("content-encoding") == "snappy", 415);
-    want("x-prometheus-remote-write-version", text("x-prometheus-remote-write-version") == "0.1.0", 400);
+    let said = text("x-prometheus-remote-write-version");
+    want("x-prometheus-remote-write-version", version.is_none_or(|v| v == said), 400);
     want(header::USER_AGENT.as_str(), !text("user-agent").is_empty(), 400);
     broken
 }

@@ -12,7 +12,7 @@ fn marked(recorder: &Recorder, series: &str) -> Vec<i64> {
 
 impl Target {
     /// The page that is the first after a reload.
-    fn renew(&mut self, time: i64) {
+    pub(super) fn renew(&mut self, time: i64) {
         let mut births = Births::default();
         for slot in 0..self.series {
             let labels: LabelSet = [("__name__", format!("m{slot}"))].iter().collect();
@@ -107,6 +107,9 @@ async fn a_sink_that_is_gone_gets_no_marker_and_ends_leave_out_the_sinks_that_ot
     let rig = Rig::with(pair, |_| vec![]).await;
     let mut target = Target::new(&rig.sinks, &["a", "b"], 2);
     target.scrape(1);
+    rig.sinks.flush();
+    // what is queued for a sink that goes need not have been sent
+    rig.arrived(|r| r.sample_count() == 4).await;
     target.sink.end(2, &[0], &["a".into()]);
     rig.sinks.apply(vec![named(&rig.preview, "b", &[])], vec![]).await.unwrap();
     target.renew(3);
