@@ -21,6 +21,8 @@ pub mod prometheus;
 pub mod queue_files;
 pub mod random;
 pub mod receiver;
+pub mod raw;
+pub mod sequences;
 pub mod target;
 pub mod tls;
 pub mod victoria;

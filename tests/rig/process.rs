@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
@@ -11,6 +12,15 @@ pub struct Program {
     child: Child,
     name: String,
     log: PathBuf,
+}
+
+/// What a program holds of the machine's memory, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Now.
+    pub resident: u64,
+    /// The most there ever was.
+    pub peak: u64,
 }
 
 impl Program {
@@ -42,6 +52,31 @@ impl Program {
     /// Its process number; 0 once it has ended.
     pub fn id(&self) -> u32 {
         self.child.id().unwrap_or(0)
+    }
+
+    /// Its memory; see `proc(5)`, `VmRSS` and `VmHWM`.
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let bytes = |key: &str| {
+            let line = status.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}: {status}"));
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        };
+        Memory { resident: bytes("VmRSS:"), peak: bytes("VmHWM:") }
+    }
+
+    /// How many files it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
+    /// The processor time that it has used; see `proc(5)`, `stat`.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        // the name in parentheses may hold blanks; user and system time are the 12th and 13th field behind it
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        // USER_HZ, which is 100 on every architecture that Debian has
+        Duration::from_millis(ticks * 10)
     }
 
     /// Sends a signal.

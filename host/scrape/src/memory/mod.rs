@@ -14,6 +14,7 @@
 
 mod bits;
 mod scratch;
+mod times;
 mod walk;
 
 use rapidhash::v3::RapidSecrets;
@@ -21,6 +22,7 @@ use weir_model::{Sample, Slot};
 
 pub(crate) use bits::Bits;
 pub(crate) use scratch::{Scratch, ScratchPool};
+use times::Times;
 pub(crate) use walk::PageRules;
 
 use crate::report::Report;
@@ -59,6 +61,12 @@ pub(crate) struct Memory {
     live: Bits,
     /// For each slot a hash of its labels; what stands at a free slot means nothing.
     labels: Vec<u64>,
+    /// How many entries the last whole page had.
+    whole: usize,
+    /// Of series with times of their own.
+    times: Times,
+    /// When the last page was scraped, in milliseconds since the epoch.
+    last_time: i64,
 }
 
 /// What a walk counted; all are samples.
@@ -66,18 +74,16 @@ pub(crate) struct Memory {
 pub(crate) struct Counts {
     /// On the page.
     pub(crate) scraped: u64,
-    /// Left by metric relabelling, those dropped later included (as Prometheus counts).
+    /// Left by metric relabelling, those dropped later included (as Prometheus counts); `sample_limit` is on these.
     pub(crate) relabelled: u64,
     /// Of texts that the page before did not have.
     pub(crate) series_added: u64,
-    /// Second samples of one series.
+    /// Second samples of one series and time.
     pub(crate) duplicates: u64,
-    /// Older than an earlier one of the same series on the page.
+    /// Older than an earlier one of the same series, on this page or the ones before.
     pub(crate) out_of_order: u64,
-    /// Too far in the future.
+    /// Too far in the future or the past.
     pub(crate) out_of_bounds: u64,
-    /// What counts towards `sample_limit`.
-    pub(crate) towards_limit: u64,
 }
 
 impl Memory {
@@ -96,10 +102,37 @@ impl Memory {
     }
 
     /// The body cannot be used: all its series die, and what the walk has found so far is forgotten. Their texts are
-    /// remembered, so that they do not count as added when they come back (as in Prometheus).
+    /// remembered, those that only this page had too, so that they do not count as added when they come back (as in
+    /// Prometheus).
     pub(crate) fn fail(&mut self, rules: PageRules<'_>, scratch: &mut Scratch) {
+        self.remember(scratch);
         self.end_slots();
         self.begin(rules, scratch);
+    }
+
+    /// The most entries that pages which fail may add up to, as in Prometheus (`scrapeCache.iterDone`): a target whose
+    /// every page fails and is another one shall not fill the memory.
+    fn may_remember(&self) -> usize {
+        self.whole * 2 + 1000
+    }
+
+    /// Adds what is new on a page that failed.
+    fn remember(&mut self, scratch: &mut Scratch) {
+        if scratch.layout.is_empty() {
+            return;
+        }
+        let most = self.may_remember();
+        scratch.fill_positions(&self.entries);
+        for entry in scratch.layout.drain(..).filter(|e| e.slot != state::COMMENT) {
+            if self.entries.len() >= most {
+                return;
+            }
+            let position = scratch.positions.entry(entry.hash).or_insert(scratch::THIS_PAGE);
+            if *position == scratch::THIS_PAGE {
+                *position = self.entries.len() as u32;
+                self.entries.push(entry);
+            }
+        }
     }
 
     /// The outlet has begun a new generation: it knows no slot any more.
@@ -121,6 +154,8 @@ impl Memory {
             scratch.samples.push(Sample { slot, own_time: false, time, value });
         }
         scratch.deaths.extend(self.live.minus(&scratch.seen));
+        self.times.ended(&scratch.deaths, &self.labels, time);
+        self.last_time = time;
         if !scratch.deaths.is_empty() || !scratch.births.is_empty() {
             self.live.copy_from(&scratch.seen);
         }
@@ -131,6 +166,7 @@ impl Memory {
         self.entries.capacity() * size_of::<Entry>()
             + self.labels.capacity() * size_of::<u64>()
             + self.live.heap_bytes()
+            + self.times.heap_bytes()
     }
 
     fn end_slots(&mut self) {

@@ -17,7 +17,7 @@ pub(crate) struct Scratch {
     pub(crate) deaths: Vec<Slot>,
     pub(super) seen: Bits,
     pub(super) layout: Vec<Entry>,
-    /// Where in the last page a text was. Filled on the first miss.
+    /// Where in the last page a text was, or [`THIS_PAGE`]. Filled on the first miss.
     pub(super) positions: Map<u32>,
     pub(super) positions_ready: bool,
     /// The live slot that has certain labels. Filled on the first birth.
@@ -25,12 +25,15 @@ pub(crate) struct Scratch {
     pub(super) by_labels_ready: bool,
     /// No slot below this is free on this page.
     pub(super) next_free: Slot,
-    /// The newest time of a slot on this page. Filled when a slot first occurs twice with a time of its own.
+    /// The newest time of a slot on this page. Filled when a slot first occurs twice.
     pub(super) times: HashMap<Slot, i64>,
     pub(super) times_ready: bool,
     pub(super) series: Series,
     pub(super) builder: LabelsBuilder,
 }
+
+/// The position of a text that is new on this page.
+pub(super) const THIS_PAGE: u32 = u32::MAX;
 
 /// A map whose keys are hashes already.
 pub(super) type Map<V> = HashMap<u64, V, BuildHasherDefault<Keep>>;
@@ -70,6 +73,20 @@ impl Scratch {
         self.times.clear();
         (self.positions_ready, self.by_labels_ready, self.times_ready) = (false, false, false);
         self.seen.reset_like(live);
+    }
+
+    /// Makes [`positions`](Self::positions) those of `entries`, once a page.
+    pub(super) fn fill_positions(&mut self, entries: &[Entry]) {
+        if !std::mem::replace(&mut self.positions_ready, true) {
+            for (at, entry) in entries.iter().enumerate() {
+                self.positions.entry(entry.hash).or_insert(at as u32);
+            }
+        }
+    }
+
+    /// Whether a text that the last page did not have occurs for the first time on this one.
+    pub(super) fn is_first(&mut self, entry: Entry) -> bool {
+        self.positions.insert(entry.hash, THIS_PAGE).is_none()
     }
 
     /// The page as the outlet gets it.

@@ -19,6 +19,8 @@ struct Bench {
     /// The labels by slot.
     known: BTreeMap<Slot, LabelSet>,
     counts: Counts,
+    /// The newest time of each series that a storage would hold.
+    stored: BTreeMap<String, i64>,
 }
 
 type Read = Vec<(LabelSet, i64, f64)>;
@@ -35,6 +37,7 @@ impl Bench {
             time: 1_000_000,
             known: BTreeMap::new(),
             counts: Counts::default(),
+            stored: BTreeMap::new(),
         }
     }
 
@@ -94,28 +97,41 @@ impl Bench {
         outcome.map(|()| read)
     }
 
-    /// The same page, read without any memory.
-    fn plain(&self, body: &str) -> Result<Read, String> {
+    /// The same page, read without any memory but that of a storage: its samples, and how many there were before and
+    /// after relabelling.
+    fn plain(&self, body: &str) -> Result<(Read, u64, u64), String> {
         let (mut series, mut builder) = (Series::default(), LabelsBuilder::default());
         let mut read: Read = vec![];
+        let (mut scraped, mut relabelled) = (0, 0);
         for line in lines(body.as_bytes()) {
             let Line::Sample(text, tail) = line.map_err(|f| f.locate(body.as_bytes()).to_string())? else { continue };
             let at = text.as_ptr() as usize - body.as_ptr() as usize;
             series.parse(text).map_err(|f| f.shifted(at).locate(body.as_bytes()).to_string())?;
+            scraped += 1;
             if self.rules.apply(&series, text, &mut builder).map_err(|e| e.to_string())? {
+                relabelled += 1;
                 let labels = builder.finish().to_owned();
-                let last = read.iter().filter(|r| r.0 == labels).map(|r| r.1).max();
-                if last.is_none_or(|last| tail.time.is_some_and(|t| t > last)) {
-                    read.push((labels, tail.time.unwrap_or(self.time), tail.value));
+                let time = tail.time.unwrap_or(self.time);
+                let on_page = read.iter().filter(|r| r.0 == labels).map(|r| r.1).max();
+                let last = on_page.max(self.stored.get(&labels.to_string()).copied());
+                if last.is_none_or(|last| time > last) {
+                    read.push((labels, time, tail.value));
                 }
             }
         }
-        Ok(read)
+        Ok((read, scraped, relabelled))
     }
 
     fn check(&mut self, body: &str) {
         let got = self.scrape(Ok(body));
-        assert_eq!(format!("{got:?}"), format!("{:?}", self.plain(body)), "{body}");
+        let plain = self.plain(body);
+        if let Ok((_, scraped, relabelled)) = plain {
+            assert_eq!((self.counts.scraped, self.counts.relabelled), (scraped, relabelled), "{body}");
+        }
+        assert_eq!(format!("{got:?}"), format!("{:?}", plain.map(|p| p.0)), "{body}");
+        for (labels, time, _) in got.into_iter().flatten() {
+            self.stored.insert(labels.to_string(), time);
+        }
     }
 
     fn series(&self) -> usize {
@@ -141,12 +157,9 @@ fn an_unchanged_page_has_no_births_and_no_deaths() {
     let mut bench = Bench::new(&drop_rule());
     let page = "# TYPE a counter\na{x=\"1\"} 1\na{x=\"2\"} 2\ngo_x 3\nb 4";
     bench.check(page);
-    assert_eq!(
-        bench.counts,
-        Counts { scraped: 4, relabelled: 3, series_added: 3, towards_limit: 3, ..Counts::default() }
-    );
+    assert_eq!(bench.counts, Counts { scraped: 4, relabelled: 3, series_added: 3, ..Counts::default() });
     bench.check(&page.replace(" 1", " 17"));
-    assert_eq!(bench.counts, Counts { scraped: 4, relabelled: 3, towards_limit: 3, ..Counts::default() });
+    assert_eq!(bench.counts, Counts { scraped: 4, relabelled: 3, ..Counts::default() });
     assert!(bench.scratch.births.is_empty() && bench.scratch.deaths.is_empty());
     assert!(bench.scratch.layout.is_empty(), "an unchanged page is not written down again");
 }
@@ -175,10 +188,45 @@ fn two_texts_of_one_series_share_a_slot() {
 fn own_times_may_repeat_a_series_in_order() {
     let mut bench = Bench::new(&JobSettings::default());
     bench.check("a 1 100\na 2 200\na 3 200\na 4 150\na 5\nb 1\nb 2 300\n");
-    assert_eq!((bench.counts.duplicates, bench.counts.out_of_order), (2, 2));
+    assert_eq!((bench.counts.duplicates, bench.counts.out_of_order), (1, 2));
     let ahead = bench.time + 1000 + 10 * 60 * 1000;
     let got = bench.scrape(Ok(&format!("a 1 {}\nb 2 {ahead}\n", ahead + 1))).unwrap();
     assert_eq!((got.len(), bench.counts.out_of_bounds), (1, 1));
+}
+
+#[test]
+fn own_times_go_on_from_page_to_page_and_over_failures() {
+    let mut bench = Bench::new(&JobSettings::default());
+    bench.check("a 1 100\nb 1 100\nc 1\n");
+    bench.check("a 1 100\nb 2 100\nc 1\n");
+    assert_eq!((bench.counts.duplicates, bench.counts.out_of_order), (2, 0));
+    bench.check("a 2 99\nb 2 101\nc 1\n");
+    assert_eq!((bench.counts.duplicates, bench.counts.out_of_order), (0, 1));
+    bench.check("a 3 150\nb x\n");
+    bench.check("c 1\n");
+    bench.check("a 1 100\nb 2 101\na 2 120\n");
+    assert_eq!(bench.counts.duplicates, 2, "what was stored before the failure is known");
+    bench.memory.new_generation();
+    bench.known.clear();
+    bench.check("a 2 120\nb 3 102\n");
+    assert_eq!(bench.counts.duplicates, 1);
+}
+
+#[test]
+fn texts_of_failed_pages_are_known_within_bounds() {
+    let mut bench = Bench::new(&JobSettings { sample_limit: 3, ..JobSettings::default() });
+    bench.check("a 1\nb 1\nc x\n");
+    assert_eq!((bench.counts.scraped, bench.counts.series_added), (2, 2));
+    bench.check("b 1\na 1\nd 1\n");
+    assert_eq!(bench.counts.series_added, 1);
+    for page in 0..20 {
+        let lines: Vec<_> = (0..500).map(|i| format!("a{{page=\"{page}\",x=\"{i}\"}} 1\n")).collect();
+        assert!(bench.scrape(Ok(&lines.concat())).is_err());
+        assert_eq!(bench.counts.relabelled, 500);
+    }
+    assert!(bench.memory.entries.len() <= 3 * 2 + 1000, "{}", bench.memory.entries.len());
+    bench.check("b 1\na 1\nd 1\n");
+    assert_eq!((bench.counts.series_added, bench.series()), (0, 3));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use weir_exposition::line::{self, Tail};
 use weir_exposition::{Fault, Reason};
 use weir_model::{Sample, Slot};
 
+use super::times::Verdict;
 use super::{Counts, Entry, Memory, REPORT_SLOTS, Scratch, hash, set_at, state};
 use crate::error::ScrapeError;
 use crate::series_labels::SeriesRules;
@@ -12,9 +13,6 @@ use crate::series_labels::SeriesRules;
 /// A line that is not where it was is looked for so many lines ahead before it is looked up: most often a line or a few
 /// were removed.
 const WINDOW: usize = 8;
-
-/// A sample may be this far, in milliseconds, ahead of the scrape; Prometheus' `maxAheadTime`.
-const AHEAD: i64 = 10 * 60 * 1000;
 
 /// What a page is read by.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +60,15 @@ impl Memory {
             Stop::Error(error) => error,
         })?;
         if walk.over_limit {
-            let samples = walk.counts.towards_limit;
+            let samples = walk.counts.relabelled;
             return Err(ScrapeError::SampleLimit { samples, limit: rules.sample_limit });
         }
-        walk.settle();
+        if body.is_empty() {
+            // As in Prometheus, what an empty page does not have is not forgotten.
+            walk.memory.end_slots();
+        } else {
+            walk.settle();
+        }
         Ok(())
     }
 }
@@ -159,12 +162,7 @@ impl Walk<'_> {
 
     /// Looks for a text among all entries, and goes on behind it: what follows it most likely moved with it.
     fn find_anywhere(&mut self, wanted: Entry) -> Option<Entry> {
-        if !self.scratch.positions_ready {
-            self.scratch.positions_ready = true;
-            for (at, entry) in self.memory.entries.iter().enumerate() {
-                self.scratch.positions.entry(entry.hash).or_insert(at as u32);
-            }
-        }
+        self.scratch.fill_positions(&self.memory.entries);
         let at = *self.scratch.positions.get(&wanted.hash)? as usize;
         let found = self.memory.entries.get(at).copied().filter(|e| e.len == wanted.len)?;
         self.cursor = at + 1;
@@ -173,38 +171,43 @@ impl Walk<'_> {
 
     #[inline]
     fn sample(&mut self, entry: Entry, tail: Tail) -> Result<(), Stop> {
-        self.counts.scraped += 1;
-        let text_end = self.at + entry.len as usize;
         if entry.slot < state::NEW {
+            self.counts.scraped += 1;
             self.keep(entry);
             self.accept(entry.slot, tail, false);
         } else if entry.slot == state::DROPPED {
+            self.counts.scraped += 1;
             self.keep(entry);
-        } else if let Some(slot) = self.place(text_end)? {
+        } else {
+            let slot = self.place(self.at + entry.len as usize)?;
             self.keep(Entry { slot, ..entry });
-            if slot != state::DROPPED {
-                self.accept(slot, tail, entry.slot == state::NEW);
+            if slot < state::NEW {
+                let added = entry.slot == state::NEW && self.scratch.is_first(entry);
+                self.accept(slot, tail, added);
             }
         }
         self.at = tail.next;
         Ok(())
     }
 
-    /// Takes the series that is here apart and finds its slot: a free one, that of a series with the same labels, or none
-    /// when it is dropped. `None` when the page is over its limit, where nothing is kept any more.
+    /// Takes the series that is here apart and finds its slot: a free one, that of a series with the same labels, or
+    /// [`state::DROPPED`]. [`state::GONE`] when the page is over its limit, where no slots are given out any more.
     #[cold]
-    fn place(&mut self, end: usize) -> Result<Option<Slot>, Stop> {
+    fn place(&mut self, end: usize) -> Result<Slot, Stop> {
         let text = self.body.get(self.at..end).unwrap_or_default();
         let scratch = &mut *self.scratch;
-        scratch.series.parse(text).map_err(|f| f.shifted(self.at))?;
+        let parsed = scratch.series.parse(text);
+        // A line that cannot be read is no sample. One with a repeated label can: Prometheus refuses it only when it is stored.
+        let counts = parsed.is_ok() || parsed.is_err_and(|f| f.reason == Reason::LabelTwice);
+        self.counts.scraped += u64::from(counts);
+        parsed.map_err(|f| f.shifted(self.at))?;
         let kept = self.rules.series.apply(&scratch.series, text, &mut scratch.builder).map_err(Stop::Error)?;
         if !kept {
-            return Ok(Some(state::DROPPED));
+            return Ok(state::DROPPED);
         }
         if self.over_limit {
             self.counts.relabelled += 1;
-            self.counts.towards_limit += 1;
-            return Ok(None);
+            return Ok(state::GONE);
         }
         if !scratch.by_labels_ready {
             scratch.by_labels_ready = true;
@@ -219,7 +222,7 @@ impl Walk<'_> {
         let labels = scratch.builder.finish();
         let key = hash(labels.as_bytes(), self.rules.secrets);
         if let Some(slot) = scratch.by_labels.get(&key) {
-            return Ok(Some(*slot));
+            return Ok(*slot);
         }
         // Slots of the last page are live until this one is whole: one that dies here is not reused here.
         let slot = self.memory.live.first_free(&scratch.seen, scratch.next_free, REPORT_SLOTS);
@@ -227,41 +230,61 @@ impl Walk<'_> {
         scratch.by_labels.insert(key, slot);
         scratch.births.push(slot, labels);
         set_at(&mut self.memory.labels, slot, key);
-        Ok(Some(slot))
+        Ok(slot)
     }
 
     /// Takes a sample of a live or newly born slot, or counts why not.
     #[inline]
     fn accept(&mut self, slot: Slot, tail: Tail, added: bool) {
         self.counts.relabelled += 1;
-        let own = tail.time.filter(|_| self.rules.honor_timestamps);
-        if self.scratch.seen.put(slot) && !self.may_repeat(slot, own) {
-            return;
-        }
-        self.counts.towards_limit += 1;
-        if self.rules.sample_limit > 0 && self.counts.towards_limit > self.rules.sample_limit as u64 {
+        if self.rules.sample_limit > 0 && self.counts.relabelled > self.rules.sample_limit as u64 {
             self.over_limit = true;
             return;
         }
-        if own.is_some_and(|t| t > self.rules.time.saturating_add(AHEAD)) {
-            self.counts.out_of_bounds += 1;
+        let own = tail.time.filter(|_| self.rules.honor_timestamps);
+        let time = own.unwrap_or(self.rules.time);
+        let again = self.scratch.seen.put(slot);
+        if (own.is_some() || !self.memory.times.is_empty()) && !self.is_newer(slot, own, tail.value, added) {
             return;
         }
         self.counts.series_added += u64::from(added);
-        let time = own.unwrap_or(self.rules.time);
+        if again && !self.may_repeat(slot, time) {
+            return;
+        }
         if self.scratch.times_ready {
             self.scratch.times.insert(slot, time);
         }
         self.scratch.samples.push(Sample { slot, own_time: own.is_some(), time, value: tail.value });
     }
 
-    /// Whether a slot that is on the page already may have another sample: only with a newer time of its own.
+    /// Whether a sample of a target with times of its own is newer than the pages before.
     #[cold]
-    fn may_repeat(&mut self, slot: Slot, own: Option<i64>) -> bool {
-        let Some(time) = own.filter(|_| slot >= REPORT_SLOTS) else {
+    fn is_newer(&mut self, slot: Slot, own: Option<i64>, value: f64, added: bool) -> bool {
+        if slot < REPORT_SLOTS {
+            return true;
+        }
+        let key = self.memory.labels.get(slot as usize).copied().unwrap_or_default();
+        let at_last_page = self.memory.live.contains(slot).then_some(self.memory.last_time);
+        match self.memory.times.judge(key, own, self.rules.time, value, at_last_page) {
+            Verdict::Newer => return true,
+            Verdict::OutOfBounds => self.counts.out_of_bounds += 1,
+            Verdict::OutOfOrder => self.counts.out_of_order += 1,
+            Verdict::Duplicate => self.counts.duplicates += 1,
+            Verdict::Same => {
+                self.counts.duplicates += 1;
+                self.counts.series_added += u64::from(added);
+            }
+        }
+        false
+    }
+
+    /// Whether a slot that is on the page already may have another sample: only a newer one.
+    #[cold]
+    fn may_repeat(&mut self, slot: Slot, time: i64) -> bool {
+        if slot < REPORT_SLOTS {
             self.counts.duplicates += 1;
             return false;
-        };
+        }
         if !self.scratch.times_ready {
             self.scratch.times_ready = true;
             // ascending within a slot, so the last one stays
@@ -278,7 +301,7 @@ impl Walk<'_> {
     /// Puts a line into the layout of this page. While nothing has diverged, the memory's own entry is that line.
     #[inline]
     fn keep(&mut self, entry: Entry) {
-        if self.over_limit {
+        if self.over_limit && self.scratch.layout.len() >= self.memory.may_remember() {
             return;
         }
         if self.diverged {
@@ -301,8 +324,10 @@ impl Walk<'_> {
         if entries.capacity() > entries.len() + entries.len() / 16 {
             entries.shrink_to_fit();
         }
+        self.memory.whole = entries.len();
         if self.memory.labels.capacity() > self.memory.labels.len() + self.memory.labels.len() / 16 {
             self.memory.labels.shrink_to_fit();
         }
+        self.memory.times.keep(&self.scratch.samples, &self.memory.labels, self.rules.time);
     }
 }
