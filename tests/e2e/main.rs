@@ -12,6 +12,7 @@ mod examples;
 mod giant_pages;
 mod hostile;
 mod judge;
+mod hostile_files;
 mod hostile_targets;
 mod logs;
 mod outage;

@@ -38,8 +38,10 @@ pub(crate) mod state {
     pub(crate) const DROPPED: u32 = u32::MAX - 1;
     /// The series was there, but its slot has ended with a failed scrape or a generation: it will be born again.
     pub(crate) const GONE: u32 = u32::MAX - 2;
+    /// The series was there, and no sample of it was ever taken, for their times. In what is counted it is new.
+    pub(crate) const REFUSED: u32 = u32::MAX - 3;
     /// Never seen.
-    pub(crate) const NEW: u32 = u32::MAX - 3;
+    pub(crate) const NEW: u32 = u32::MAX - 4;
 }
 
 /// One line of a page.

@@ -84,9 +84,13 @@ impl Scratch {
         }
     }
 
-    /// Whether a text that the last page did not have occurs for the first time on this one.
-    pub(super) fn is_first(&mut self, entry: Entry) -> bool {
-        self.positions.insert(entry.hash, THIS_PAGE).is_none()
+    /// Whether a sample of a text that the last page did not have was taken on this one.
+    pub(super) fn is_on_page(&self, entry: Entry) -> bool {
+        self.positions.get(&entry.hash) == Some(&THIS_PAGE)
+    }
+
+    pub(super) fn put_on_page(&mut self, entry: Entry) {
+        self.positions.insert(entry.hash, THIS_PAGE);
     }
 
     /// The page as the outlet gets it.

@@ -215,13 +215,17 @@ fn own_times_go_on_from_page_to_page_and_over_failures() {
 #[test]
 fn texts_of_failed_pages_are_known_within_bounds() {
     let mut bench = Bench::new(&JobSettings { sample_limit: 3, ..JobSettings::default() });
+    assert!(bench.scrape(Ok("a 1\nb 1\nc 1\nd 1\n")).is_err());
+    bench.check("d 1\n");
+    assert_eq!(bench.counts.series_added, 1, "what was over the limit was not taken");
     bench.check("a 1\nb 1\nc x\n");
     assert_eq!((bench.counts.scraped, bench.counts.series_added), (2, 2));
     bench.check("b 1\na 1\nd 1\n");
-    assert_eq!(bench.counts.series_added, 1);
+    assert_eq!(bench.counts.series_added, 0);
+    bench.limit = 0;
     for page in 0..20 {
         let lines: Vec<_> = (0..500).map(|i| format!("a{{page=\"{page}\",x=\"{i}\"}} 1\n")).collect();
-        assert!(bench.scrape(Ok(&lines.concat())).is_err());
+        bench.check(&(lines.concat() + "c x\n"));
         assert_eq!(bench.counts.relabelled, 500);
     }
     assert!(bench.memory.entries.len() <= 3 * 2 + 1000, "{}", bench.memory.entries.len());

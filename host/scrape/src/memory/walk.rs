@@ -180,11 +180,16 @@ impl Walk<'_> {
             self.keep(entry);
         } else {
             let slot = self.place(self.at + entry.len as usize)?;
-            self.keep(Entry { slot, ..entry });
+            let mut kept = slot;
             if slot < state::NEW {
-                let added = entry.slot == state::NEW && self.scratch.is_first(entry);
-                self.accept(slot, tail, added);
+                let added = entry.slot != state::GONE && !self.scratch.is_on_page(entry);
+                if self.accept(slot, tail, added) {
+                    self.scratch.put_on_page(entry);
+                } else {
+                    kept = state::REFUSED;
+                }
             }
+            self.keep(Entry { slot: kept, ..entry });
         }
         self.at = tail.next;
         Ok(())
@@ -233,49 +238,54 @@ impl Walk<'_> {
         Ok(slot)
     }
 
-    /// Takes a sample of a live or newly born slot, or counts why not.
+    /// Takes a sample of a live or newly born slot, or counts why not; whether a storage would take it at first sight.
     #[inline]
-    fn accept(&mut self, slot: Slot, tail: Tail, added: bool) {
+    fn accept(&mut self, slot: Slot, tail: Tail, added: bool) -> bool {
         self.counts.relabelled += 1;
         if self.rules.sample_limit > 0 && self.counts.relabelled > self.rules.sample_limit as u64 {
             self.over_limit = true;
-            return;
+            return false;
         }
         let own = tail.time.filter(|_| self.rules.honor_timestamps);
         let time = own.unwrap_or(self.rules.time);
         let again = self.scratch.seen.put(slot);
-        if (own.is_some() || !self.memory.times.is_empty()) && !self.is_newer(slot, own, tail.value, added) {
-            return;
+        if own.is_some() || !self.memory.times.is_empty() {
+            match self.judge(slot, own, tail.value) {
+                Verdict::Newer => {}
+                Verdict::Same => {
+                    self.counts.series_added += u64::from(added);
+                    return true;
+                }
+                _ => return false,
+            }
         }
         self.counts.series_added += u64::from(added);
         if again && !self.may_repeat(slot, time) {
-            return;
+            return true;
         }
         if self.scratch.times_ready {
             self.scratch.times.insert(slot, time);
         }
         self.scratch.samples.push(Sample { slot, own_time: own.is_some(), time, value: tail.value });
+        true
     }
 
-    /// Whether a sample of a target with times of its own is newer than the pages before.
+    /// Judges a sample of a target with times of its own by the pages before, and counts it unless it is newer.
     #[cold]
-    fn is_newer(&mut self, slot: Slot, own: Option<i64>, value: f64, added: bool) -> bool {
+    fn judge(&mut self, slot: Slot, own: Option<i64>, value: f64) -> Verdict {
         if slot < REPORT_SLOTS {
-            return true;
+            return Verdict::Newer;
         }
         let key = self.memory.labels.get(slot as usize).copied().unwrap_or_default();
         let at_last_page = self.memory.live.contains(slot).then_some(self.memory.last_time);
-        match self.memory.times.judge(key, own, self.rules.time, value, at_last_page) {
-            Verdict::Newer => return true,
+        let verdict = self.memory.times.judge(key, own, self.rules.time, value, at_last_page);
+        match verdict {
+            Verdict::Newer => {}
             Verdict::OutOfBounds => self.counts.out_of_bounds += 1,
             Verdict::OutOfOrder => self.counts.out_of_order += 1,
-            Verdict::Duplicate => self.counts.duplicates += 1,
-            Verdict::Same => {
-                self.counts.duplicates += 1;
-                self.counts.series_added += u64::from(added);
-            }
+            Verdict::Duplicate | Verdict::Same => self.counts.duplicates += 1,
         }
-        false
+        verdict
     }
 
     /// Whether a slot that is on the page already may have another sample: only a newer one.
@@ -301,7 +311,7 @@ impl Walk<'_> {
     /// Puts a line into the layout of this page. While nothing has diverged, the memory's own entry is that line.
     #[inline]
     fn keep(&mut self, entry: Entry) {
-        if self.over_limit && self.scratch.layout.len() >= self.memory.may_remember() {
+        if self.over_limit {
             return;
         }
         if self.diverged {
