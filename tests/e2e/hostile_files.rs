@@ -122,6 +122,11 @@ async fn faults_of_files(when: When) {
     assert!(when == When::Killed || read.read == arrived, "{} read, {arrived} arrived", read.read);
     let metrics = weir.metrics().await;
     let rotations = metrics.sum("weir_tail_rotations_total", &[]);
+    let kinds: &[_] = if when == When::Running { &["rename", "delete", "symlink", "truncate"] } else { &["vanish"] };
+    for kind in kinds {
+        let counted = metrics.sum("weir_tail_rotations_total", &[("source", "app"), ("kind", kind)]);
+        assert!(counted > 0.0, "{kind} is counted");
+    }
     let memory = weir.program().memory();
     assert_eq!(weir.program().terminate().await, Some(0));
     let (written, twice) = counted(&recorder, &all);

@@ -16,6 +16,7 @@ mod hostile_files;
 mod hostile_targets;
 mod logs;
 mod outage;
+mod many_files;
 mod pages;
 mod policies;
 mod reference;

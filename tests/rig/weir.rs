@@ -9,7 +9,7 @@ use crate::build;
 use crate::http;
 use crate::ledger::{Account, Ledger};
 use crate::metrics::Page;
-use crate::process::Program;
+use crate::process::{Program, installed};
 use crate::wait::eventually;
 
 /// A running weir with a folder of its own.
@@ -37,6 +37,12 @@ impl Weir {
     /// a `data_dir` in the folder unless it has one, an admin address with port 0, logs as JSON.
     pub async fn start_in(dir: &Path, config: &str) -> Self {
         Self::start_with(dir, config, &[]).await
+    }
+
+    /// The same with at most so many file descriptors, `RLIMIT_NOFILE`, soft and hard.
+    pub async fn start_limited(dir: &Path, config: &str, descriptors: u64) -> Self {
+        // the program's own environment is the way to it that needs no other start
+        Self::start_with(dir, config, &[(DESCRIPTORS, &descriptors.to_string())]).await
     }
 
     /// The same with these variables in the environment.
@@ -134,8 +140,19 @@ impl Weir {
     }
 }
 
+/// Where a start finds its limit of file descriptors.
+const DESCRIPTORS: &str = "WEIR_RIG_DESCRIPTORS";
+
 fn spawn(dir: &Path, start: usize, environment: &[(String, String)]) -> Program {
-    let mut command = Command::new(build::weir());
+    let mut command = match environment.iter().find(|(name, _)| name == DESCRIPTORS) {
+        None => Command::new(build::weir()),
+        Some((_, most)) => {
+            let mut command = Command::new(installed("prlimit", "util-linux"));
+            // it becomes the program, with its process number
+            command.arg(format!("--nofile={most}:{most}")).arg(build::weir());
+            command
+        }
+    };
     command.arg("run").arg("--config").arg(dir.join("weir.toml"));
     command.envs(environment.iter().map(|(k, v)| (k, v)));
     Program::start("weir", &mut command, &dir.join(format!("weir-{start}.log")))

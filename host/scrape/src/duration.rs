@@ -56,6 +56,16 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "([0-9]{0,20}(y|w|d|h|m|s|ms|x|é)?){0,8}|\\PC{0,12}") {
+            if let Some(duration) = parse(&text) {
+                prop_assert_eq!(parse(&format(duration)), Some(duration), "{}", text);
+            }
+        }
+    }
 
     #[test]
     fn writes_and_reads_as_prometheus_does() {

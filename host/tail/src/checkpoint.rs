@@ -1,4 +1,7 @@
 //! Positions on disk: one small JSON file per source, replaced whole.
+//!
+//! A wrong position loses lines without a word, so a checkpoint is believed only when it is whole: it holds a checksum of
+//! itself. One that is not (cut, flipped, of another version) is as good as none: files are read from their beginning.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{FileKey, Fingerprint};
 use crate::progress::Position;
 
-/// The version of the document; another one is not read.
-const VERSION: u32 = 1;
+/// The version of the document; another one is not read. 1 had no checksum.
+const VERSION: u32 = 2;
 
 /// What is known of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) path: PathBuf,
     pub(crate) key: FileKey,
     pub(crate) position: Position,
+    /// Whether all of it was read before it went. One that was not and cannot be found is counted as vanished.
+    pub(crate) finished: bool,
     /// When the file was last there, in seconds since the epoch.
     pub(crate) seen: u64,
 }
@@ -41,7 +46,10 @@ pub(crate) enum LoadError {
     #[error("not a checkpoint: {0}")]
     Garbage(#[from] serde_json::Error),
     /// Degraded, as above.
-    #[error("version {0} is not known")]
+    #[error("it was damaged: its checksum does not match")]
+    Damaged,
+    /// Degraded, as above.
+    #[error("it is of version {0}, and this program knows version {VERSION} alone")]
     Version(u32),
 }
 
@@ -68,16 +76,24 @@ pub(crate) fn load(path: &Path) -> Result<Option<Checkpoint>, LoadError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    let document: Document = serde_json::from_slice(&bytes)?;
-    if document.version != VERSION {
-        return Err(LoadError::Version(document.version));
+    // first, for another version may have another form
+    let Version { version } = serde_json::from_slice(&bytes)?;
+    if version != VERSION {
+        return Err(LoadError::Version(version));
+    }
+    let mut document: Document = serde_json::from_slice(&bytes)?;
+    let claimed = std::mem::take(&mut document.crc32c);
+    if claimed != document.checksum()? {
+        return Err(LoadError::Damaged);
     }
     Ok(Some(document.into()))
 }
 
 /// Replaces a checkpoint so that a crash at any moment leaves the old or the new one.
 pub(crate) fn store(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
-    let bytes = serde_json::to_vec(&Document::from(checkpoint))?;
+    let mut document = Document::from(checkpoint);
+    document.crc32c = document.checksum()?;
+    let bytes = serde_json::to_vec(&document)?;
     let new = path.with_extension("json.tmp");
     let mut file = File::create(&new)?;
     file.write_all(&bytes)?;
@@ -86,14 +102,30 @@ pub(crate) fn store(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Document {
     version: u32,
+    /// Of the document as it is written, with 0 in this place.
+    crc32c: u32,
     last_time: i64,
     files: Vec<DocumentEntry>,
 }
 
+impl Document {
+    /// To be asked of a document that has no checksum yet.
+    fn checksum(&self) -> Result<u32, serde_json::Error> {
+        Ok(crc32c::crc32c(&serde_json::to_vec(self)?))
+    }
+}
+
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct DocumentEntry {
     path: String,
     dev: u64,
@@ -103,6 +135,11 @@ struct DocumentEntry {
     mid_line: bool,
     head_bytes: u32,
     head_crc32c: u32,
+    before_bytes: u32,
+    before_crc32c: u32,
+    /// Read to its end before it went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    finished: bool,
     seen: u64,
 }
 
@@ -116,9 +153,12 @@ impl From<&Checkpoint> for Document {
             mid_line: e.position.mid_line,
             head_bytes: e.position.fingerprint.len,
             head_crc32c: e.position.fingerprint.crc,
+            before_bytes: e.position.before.len,
+            before_crc32c: e.position.before.crc,
+            finished: e.finished,
             seen: e.seen,
         });
-        Self { version: VERSION, last_time: checkpoint.last_time, files: files.collect() }
+        Self { version: VERSION, crc32c: 0, last_time: checkpoint.last_time, files: files.collect() }
     }
 }
 
@@ -131,7 +171,9 @@ impl From<Document> for Checkpoint {
                 offset: e.offset,
                 mid_line: e.mid_line,
                 fingerprint: Fingerprint { len: e.head_bytes, crc: e.head_crc32c },
+                before: Fingerprint { len: e.before_bytes, crc: e.before_crc32c },
             },
+            finished: e.finished,
             seen: e.seen,
         });
         Self { last_time: document.last_time, files: files.collect() }
@@ -141,6 +183,7 @@ impl From<Document> for Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_checkpoint_comes_back_as_it_was_stored() {
@@ -148,8 +191,10 @@ mod tests {
         let path = path_of(dir.path(), "app/../x y");
         assert_eq!(path, dir.path().join("app%2F..%2Fx%20y.json"));
         assert!(load(&path).unwrap().is_none());
-        let position = Position { offset: 7, mid_line: true, fingerprint: Fingerprint { len: 7, crc: 9 } };
-        let entry = Entry { path: "/var/log/ä".into(), key: FileKey { dev: 1, inode: u64::MAX }, position, seen: 5 };
+        let (fingerprint, before) = (Fingerprint { len: 7, crc: 9 }, Fingerprint { len: 3, crc: 1 });
+        let position = Position { offset: 7, mid_line: true, fingerprint, before };
+        let key = FileKey { dev: 1, inode: u64::MAX };
+        let entry = Entry { path: "/var/log/ä".into(), key, position, finished: true, seen: 5 };
         let checkpoint = Checkpoint { last_time: 42, files: vec![entry] };
         store(&path, &Checkpoint::default()).unwrap();
         store(&path, &checkpoint).unwrap();
@@ -158,12 +203,63 @@ mod tests {
     }
 
     #[test]
-    fn garbage_and_later_versions_are_told_apart() {
+    fn garbage_and_other_versions_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let path = path_of(dir.path(), "a");
-        fs::write(&path, b"{\"version\":1,\"last").unwrap();
+        fs::write(&path, b"{\"version\":2,\"last").unwrap();
         assert!(matches!(load(&path), Err(LoadError::Garbage(_))));
-        fs::write(&path, br#"{"version":2,"last_time":0,"files":[]}"#).unwrap();
-        assert!(matches!(load(&path), Err(LoadError::Version(2))));
+        for (version, text) in [(1, r#"{"version":1,"last_time":0,"files":[]}"#), (9, r#"{"version":9,"new":true}"#)] {
+            fs::write(&path, text).unwrap();
+            assert!(matches!(load(&path), Err(LoadError::Version(v)) if v == version));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(load(&path), Err(LoadError::Io(_))));
+    }
+
+    fn any_checkpoint() -> impl Strategy<Value = Checkpoint> {
+        let print = || any::<(u32, u32)>().prop_map(|(len, crc)| Fingerprint { len, crc });
+        let position = (any::<u64>(), any::<bool>(), print(), print())
+            .prop_map(|(offset, mid_line, fingerprint, before)| Position { offset, mid_line, fingerprint, before });
+        let place = ("/[a-z/\"\\\\é]{0,12}", any::<(u64, u64)>());
+        let entry =
+            (place, position, any::<(bool, u64)>()).prop_map(|((path, (dev, inode)), position, (finished, seen))| {
+                Entry { path: path.into(), key: FileKey { dev, inode }, position, finished, seen }
+            });
+        (any::<i64>(), prop::collection::vec(entry, 0..4))
+            .prop_map(|(last_time, files)| Checkpoint { last_time, files })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_damaged_checkpoint_is_never_believed(
+            checkpoint in any_checkpoint(),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), 1..=255u8), 1..3),
+            garbage in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = path_of(dir.path(), "a");
+            store(&path, &checkpoint).unwrap();
+            let read = load(&path).unwrap();
+            prop_assert_eq!(read.as_ref(), Some(&checkpoint));
+            let whole = fs::read(&path).unwrap();
+            for cut in 0..whole.len() {
+                fs::write(&path, &whole[..cut]).unwrap();
+                prop_assert!(load(&path).is_err(), "cut at {}", cut);
+            }
+            let mut flipped = whole.clone();
+            for (at, bits) in flips {
+                flipped[at.index(whole.len())] ^= bits;
+            }
+            fs::write(&path, &flipped).unwrap();
+            // two flips of one byte may undo each other, and case or form may change without a change of meaning
+            if let Ok(Some(read)) = load(&path) {
+                prop_assert_eq!(read, checkpoint);
+            }
+            fs::write(&path, &garbage).unwrap();
+            prop_assert!(load(&path).is_err());
+        }
     }
 }

@@ -6,6 +6,18 @@ use crate::followed::{Standing, open};
 use crate::identity::FileKey;
 use crate::reader::Reader;
 
+/// How many files a source may hold open: what its settings say, but no more than a quarter of what the process may have.
+/// The rest is for other sources, connections and the queue.
+pub(crate) fn most_open(settings: usize) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let quarter = limit.map_or(usize::MAX, |limit| usize::try_from(limit / 4).unwrap_or(usize::MAX));
+    settings.min(quarter).max(1)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 impl Reader {
     /// Opens a file, closing one long unused where too many are open; false when it cannot be read now.
     pub(crate) fn ensure_open(&mut self, id: u64) -> bool {
@@ -14,7 +26,7 @@ impl Reader {
             return true;
         }
         let location = file.location.clone();
-        if self.open_files >= self.settings.max_open_files && !self.close_one() {
+        if self.open_files >= self.max_open && !self.close_one() {
             return false;
         }
         match open(&location).and_then(|f| Ok((FileKey::of(&f.metadata()?), f))) {
@@ -34,11 +46,28 @@ impl Reader {
                 self.look_at(id);
                 false
             }
+            Err(error) if is_out_of_descriptors(&error) => {
+                self.make_room(&error);
+                false
+            }
             Err(error) => {
                 self.read_failed(id, &error);
                 false
             }
         }
+    }
+
+    /// The process has no descriptor left, for whatever reason: this source makes do with fewer from now on, and leaves
+    /// some to the others. The file is tried again; it stays in the queue.
+    fn make_room(&mut self, error: &io::Error) {
+        self.metrics.read_errors.inc();
+        let fewer = (self.open_files / 2).max(1);
+        if fewer < self.max_open {
+            tracing::warn!(source = self.settings.name, %error, open = fewer,
+                "out of file descriptors; holding fewer log files open (raise the limit: ulimit -n, LimitNOFILE)");
+            self.max_open = fewer;
+        }
+        while self.open_files > self.max_open && self.close_one() {}
     }
 
     /// Closes an open file that was not used since it was last considered. Rotated files stay open: they may have no

@@ -10,9 +10,8 @@ use weir_model::LabelsBuilder;
 
 use crate::checkpoint::Entry;
 use crate::followed::{Followed, Standing, open};
-use crate::identity::{FileKey, Fingerprint, find_in_directory};
+use crate::identity::{FileKey, find_in_directory};
 use crate::metrics::Rotation;
-use crate::patterns::Found;
 use crate::progress::{Position, Progress};
 use crate::reader::Reader;
 use crate::settings::ReadFrom;
@@ -220,7 +219,7 @@ impl Reader {
         self.remembered.remove(&old)
     }
 
-    fn follow(&mut self, stream: PathBuf, location: &Path, key: FileKey, position: Position) -> u64 {
+    pub(crate) fn follow(&mut self, stream: PathBuf, location: &Path, key: FileKey, position: Position) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let mut labels = LabelsBuilder::default();
@@ -274,33 +273,7 @@ impl Reader {
         self.enqueue(id);
     }
 
-    /// At the start: files of the checkpoint that were renamed since, under names that no glob covers.
-    fn recover_rotated(&mut self, found: &Found) {
-        let mut by_directory: HashMap<PathBuf, HashMap<u64, PathBuf>> = HashMap::new();
-        let mut renamed = Vec::new();
-        for entry in self.remembered.values() {
-            let Some(directory) = entry.path.parent() else { continue };
-            let still_wanted = found.directories.binary_search_by(|d| d.as_path().cmp(directory)).is_ok();
-            if !still_wanted || fs::metadata(&entry.path).is_ok_and(|m| FileKey::of(&m) == entry.key) {
-                continue;
-            }
-            let listing = by_directory.entry(directory.to_owned()).or_insert_with(|| inodes_of(directory));
-            if let Some(location) = listing.get(&entry.key.inode)
-                && fs::metadata(location).is_ok_and(|m| FileKey::of(&m) == entry.key)
-                && is_same(location, entry)
-            {
-                renamed.push((entry.key, location.clone()));
-            }
-        }
-        for (key, location) in renamed {
-            let Some(entry) = self.remembered.remove(&key) else { continue };
-            let id = self.follow(entry.path, &location, key, entry.position);
-            self.rotate_away(id);
-            self.look_at(id);
-        }
-    }
-
-    fn rotate_away(&mut self, id: u64) {
+    pub(crate) fn rotate_away(&mut self, id: u64) {
         if let Some(file) = self.files.get_mut(&id) {
             file.standing = Standing::Detached;
             self.rotated.push(id);
@@ -331,7 +304,8 @@ impl Reader {
             self.by_path.remove(&file.path);
         }
         let seen = (wall_clock() / 1_000_000_000) as u64;
-        let entry = Entry { path: file.path, key: file.key, position: file.progress.safe(), seen };
+        let finished = file.is_finished();
+        let entry = Entry { path: file.path, key: file.key, position: file.progress.safe(), finished, seen };
         self.remembered.insert(entry.key, entry);
     }
 
@@ -367,19 +341,16 @@ fn settled_mtime(path: &Path) -> i64 {
 }
 
 /// Whether the file at `path` may be the one in which `position` was reached.
-fn holds(path: &Path, position: &Position) -> bool {
-    let check = || -> io::Result<bool> {
-        let file = open(path)?;
-        Ok(file.metadata()?.len() >= position.offset && position.fingerprint.matches(&file)?)
-    };
-    check().unwrap_or(false)
+pub(crate) fn holds(path: &Path, position: &Position) -> bool {
+    open(path).and_then(|file| position.fits(&file)).unwrap_or(false)
 }
 
 fn end_of(path: &Path) -> Position {
     let read = || -> io::Result<Position> {
         let file = open(path)?;
-        let offset = file.metadata()?.len();
-        Ok(Position { offset, mid_line: false, fingerprint: Fingerprint::of(&file, offset)? })
+        let mut position = Position { offset: file.metadata()?.len(), ..Position::default() };
+        position.print(&file)?;
+        Ok(position)
     };
     // what cannot be opened now is read from its beginning once it can
     read().unwrap_or_default()
@@ -387,20 +358,4 @@ fn end_of(path: &Path) -> Position {
 
 fn find_beside(location: &Path, key: FileKey) -> Option<PathBuf> {
     find_in_directory(location.parent()?, key)
-}
-
-/// Whether the file of the entry's inode, found at another place, is the entry's. Where nothing of it was safe yet there is no
-/// head to compare: then the name must be one that a rotation gives (`app.log` as `app.log.1`), lest another file that
-/// got the inode is taken for a log.
-fn is_same(location: &Path, entry: &Entry) -> bool {
-    if entry.position.fingerprint.len > 0 {
-        return holds(location, &entry.position);
-    }
-    let name = |path: &Path| path.file_name().map(|n| n.as_encoded_bytes().to_vec()).unwrap_or_default();
-    name(location).starts_with(&name(&entry.path))
-}
-
-fn inodes_of(directory: &Path) -> HashMap<u64, PathBuf> {
-    use std::os::unix::fs::DirEntryExt;
-    fs::read_dir(directory).map(|d| d.flatten().map(|e| (e.ino(), e.path())).collect()).unwrap_or_default()
 }

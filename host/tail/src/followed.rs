@@ -10,7 +10,7 @@ use std::time::Instant;
 use weir_model::LabelSet;
 
 use crate::frame::{FrameLimits, Lines, frame_utf8};
-use crate::identity::{FileKey, Fingerprint, read_full_at};
+use crate::identity::{FileKey, read_full_at};
 use crate::progress::{Position, Progress};
 use crate::utf16::frame_utf16;
 
@@ -116,6 +116,11 @@ impl Followed {
         true
     }
 
+    /// Whether nothing more is expected of it, and all that there was is safe.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.standing == Standing::Parked && self.progress.waiting() == 0 && self.progress.safe() == self.position
+    }
+
     /// Bytes that are there and not read.
     pub(crate) fn lag(&self) -> u64 {
         self.looks.0.saturating_sub(self.position.offset)
@@ -128,7 +133,7 @@ impl Followed {
         let Some(file) = &self.file else { return Ok(turn) };
         let metadata = file.metadata()?;
         let size = metadata.len();
-        if size < self.position.offset || !self.position.fingerprint.matches(file)? {
+        if !self.position.fits(file)? {
             self.position = Position::default();
             self.encoding = None;
             self.hole = true;
@@ -151,6 +156,7 @@ impl Followed {
     ) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let position = &mut self.position;
+        let from = position.offset;
         let expected = usize::try_from(size.saturating_sub(position.offset)).unwrap_or(usize::MAX);
         turn.lines.text.reserve(expected.min(limits.batch_bytes));
         // twice the longest line in bytes holds it in UTF-16 too, with room to see that it is too long
@@ -210,10 +216,8 @@ impl Followed {
                 want = longest;
             }
         }
-        if (position.fingerprint.len as usize) < crate::identity::FINGERPRINT_BYTES
-            && position.offset > u64::from(position.fingerprint.len)
-        {
-            position.fingerprint = Fingerprint::of(file, position.offset)?;
+        if position.offset != from {
+            position.print(file)?;
         }
         Ok(())
     }

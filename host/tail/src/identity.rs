@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 /// page read from the cache.
 pub const FINGERPRINT_BYTES: usize = 1024;
 
+/// Most bytes before a position that are remembered: a file that begins with the same banner as another differs here, in
+/// a line or two of its own.
+pub const BEFORE_BYTES: usize = 256;
+
 /// Where a file lives on its file system. A key is only as good as the file is open: a free inode is soon used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileKey {
@@ -25,7 +29,8 @@ impl FileKey {
     }
 }
 
-/// The CRC32C of the first bytes of a file, as far as they were read and at most [`FINGERPRINT_BYTES`].
+/// The CRC32C of bytes of a file that were read: of its first, at most [`FINGERPRINT_BYTES`], or of those before a
+/// position, at most [`BEFORE_BYTES`].
 ///
 /// What was already read of a log never changes; when it does, this is another file, or the same one written anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +53,20 @@ impl Fingerprint {
     /// Whether the file still begins with the bytes that this was made of.
     pub fn matches(self, file: &File) -> io::Result<bool> {
         Ok(self.len == 0 || Self::of(file, u64::from(self.len))? == self)
+    }
+
+    /// Of the last bytes before a position.
+    pub fn before(file: &File, position: u64) -> io::Result<Self> {
+        let mut bytes = [0; BEFORE_BYTES];
+        let from = position.saturating_sub(BEFORE_BYTES as u64);
+        let want = usize::try_from(position - from).unwrap_or(BEFORE_BYTES);
+        let got = read_full_at(file, bytes.get_mut(..want).unwrap_or_default(), from)?;
+        Ok(Self { len: got as u32, crc: crc32c::crc32c(bytes.get(..got).unwrap_or_default()) })
+    }
+
+    /// Whether the bytes that this was made of still stand before the position.
+    pub fn matches_before(self, file: &File, position: u64) -> io::Result<bool> {
+        Ok(self.len == 0 || Self::before(file, position)? == self)
     }
 }
 
@@ -97,5 +116,19 @@ mod tests {
         file.set_len(3).unwrap();
         assert!(!print.matches(&file).unwrap(), "a shorter file is another one");
         assert!(Fingerprint::default().matches(&file).unwrap());
+    }
+
+    #[test]
+    fn files_with_the_same_head_differ_before_a_position() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_at(&[b'='; 3000], 0).unwrap();
+        file.write_at(b"one\n", 3000).unwrap();
+        let (head, before) = (Fingerprint::of(&file, 3004).unwrap(), Fingerprint::before(&file, 3004).unwrap());
+        assert_eq!((before.len as usize, Fingerprint::before(&file, 7).unwrap().len), (BEFORE_BYTES, 7));
+        assert!(before.matches_before(&file, 3004).unwrap());
+        file.write_at(b"two\nthree\n", 3000).unwrap();
+        assert!(head.matches(&file).unwrap() && !before.matches_before(&file, 3004).unwrap());
+        file.set_len(3002).unwrap();
+        assert!(!before.matches_before(&file, 3004).unwrap());
     }
 }

@@ -4,16 +4,21 @@
 //! hands them as batches to its [`LogOutlet`]. An outlet that takes its time pauses its source, and no other.
 //!
 //! # Which file is which
-//! A file is known by device and inode, and by a [`Fingerprint`] of what was read of its head:
+//! A file is known by device and inode, and by [`Fingerprint`]s of what was read of it, its head and what stands before the
+//! position; so files that begin with one banner are told apart, and an inode or a path that is used again is noticed:
 //!
 //! - renamed: it is read on through the open descriptor until it has been quiet for `rotate_grace`, under the name it
 //!   had; the new file under that name follows behind it. Found again by a glob, it is not read twice.
 //! - truncated, or written anew (copytruncate, a reused inode): it is begun from its start. What was written between
 //!   the last read and the truncation is lost, as with every reader; the event is counted.
 //! - deleted: it is read to its end through the open descriptor.
-//! - renamed while weir was away: it is looked for by its inode beside its old path.
-//! - renamed before weir ever saw it: only a glob that matches its new name finds it.
-//! - a copy is another file: where logs are rotated by copytruncate, let no glob match the copies.
+//! - renamed while weir was away: it is looked for by its inode beside its old path, and with it younger files whose names
+//!   rotation gives (`app.log.1`, `app.log-20261125`): they came and were renamed while weir was away.
+//! - renamed before weir ever saw it, while it ran: only a glob that matches its new name finds it.
+//! - gone while weir was away (deleted, or compressed): what it got since is lost; the event is counted.
+//! - a copy is another file: where logs are rotated by copytruncate, let no glob match the copies. (To know a copy, all of
+//!   it would have to be compared with all that was read, while it is still being made and its original not yet cut; two
+//!   files that only begin alike must never be taken for one, for that loses lines and a copy only repeats them.)
 //!
 //! # What a line is
 //! See [`frame`]. A last line without a line end waits for it, and is handed on as it is only when its file was rotated
@@ -36,6 +41,7 @@ mod outlet;
 mod patterns;
 mod progress;
 mod reader;
+mod recover;
 pub mod settings;
 pub mod stamps;
 mod tail;

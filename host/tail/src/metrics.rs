@@ -50,7 +50,7 @@ impl TailMetrics {
             ),
             read_errors: counter("weir_tail_read_errors", "Failures to list, open or read log files"),
             watch_errors: counter("weir_tail_watch_errors", "Files and directories that are polled only"),
-            checkpoint_errors: counter("weir_tail_checkpoint_errors", "Checkpoints that could not be written"),
+            checkpoint_errors: counter("weir_tail_checkpoint_errors", "Checkpoints that could not be read or written"),
             files: gauge("weir_tail_files_active", "Log files being followed"),
             open: gauge("weir_tail_files_open", "Log files held open"),
             lag: gauge("weir_tail_lag_bytes", "Bytes in followed files that are not read yet"),

@@ -1,12 +1,14 @@
 //! How far a file is safe: the contiguous prefix of its acknowledged batches.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_model::{Ack, AckWatch};
 
-use crate::identity::Fingerprint;
+use crate::identity::{FINGERPRINT_BYTES, Fingerprint};
 use crate::wake::Wake;
 
 /// A place in a file from which reading can go on.
@@ -18,6 +20,26 @@ pub(crate) struct Position {
     pub(crate) mid_line: bool,
     /// The file's head, as far as it was read.
     pub(crate) fingerprint: Fingerprint,
+    /// What stands before `offset`.
+    pub(crate) before: Fingerprint,
+}
+
+impl Position {
+    /// Whether the file may be the one in which this position was reached.
+    pub(crate) fn fits(&self, file: &File) -> io::Result<bool> {
+        Ok(file.metadata()?.len() >= self.offset
+            && self.fingerprint.matches(file)?
+            && self.before.matches_before(file, self.offset)?)
+    }
+
+    /// Remembers what was read of the file.
+    pub(crate) fn print(&mut self, file: &File) -> io::Result<()> {
+        if (self.fingerprint.len as usize) < FINGERPRINT_BYTES && self.offset > u64::from(self.fingerprint.len) {
+            self.fingerprint = Fingerprint::of(file, self.offset)?;
+        }
+        self.before = Fingerprint::before(file, self.offset)?;
+        Ok(())
+    }
 }
 
 /// What a source has handed on and not heard of since.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use weir_model::LogBatch;
 
 use crate::checkpoint::{Checkpoint, Entry};
+use crate::descriptors::most_open;
 use crate::followed::{Followed, Standing, Turn};
 use crate::frame::FrameLimits;
 use crate::identity::FileKey;
@@ -79,6 +80,8 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     turns: u64,
     pub(crate) open_files: usize,
+    /// How many may be open.
+    pub(crate) max_open: usize,
     /// Open files, roughly in the order of their use, each with the turn in which it was used.
     pub(crate) opened: VecDeque<(u64, u64)>,
     /// Files that were rotated away and are not finished.
@@ -86,6 +89,8 @@ pub(crate) struct Reader {
     poll_from: u64,
     pub(crate) checkpoint_path: PathBuf,
     pub(crate) stored: Option<Checkpoint>,
+    /// The last attempt to write the checkpoint failed.
+    pub(crate) store_failed: bool,
 }
 
 impl Reader {
@@ -127,11 +132,13 @@ impl Reader {
             buffer: Vec::new(),
             turns: 0,
             open_files: 0,
+            max_open: most_open(settings.max_open_files),
             opened: VecDeque::new(),
             rotated: Vec::new(),
             poll_from: 0,
             checkpoint_path,
             stored: None,
+            store_failed: false,
             wake,
             settings,
         };

@@ -37,6 +37,7 @@ impl Reader {
             }
             Err(error) => {
                 let path = self.checkpoint_path.display();
+                self.metrics.checkpoint_errors.inc();
                 tracing::warn!(source = self.settings.name, %path, %error,
                     "checkpoint is lost: reading files from their beginning, lines may be sent twice");
                 self.scans = 1;
@@ -50,11 +51,20 @@ impl Reader {
             return;
         }
         match checkpoint::store(&self.checkpoint_path, &checkpoint) {
-            Ok(()) => self.stored = Some(checkpoint),
+            Ok(()) => {
+                self.stored = Some(checkpoint);
+                if std::mem::take(&mut self.store_failed) {
+                    tracing::info!(source = self.settings.name, "the checkpoint is written again");
+                }
+            }
             Err(error) => {
                 self.metrics.checkpoint_errors.inc();
-                let path = self.checkpoint_path.display();
-                tracing::warn!(source = self.settings.name, %path, %error, "cannot write checkpoint");
+                // once: it is tried again every second, and a full disk stays full for a while
+                if !std::mem::replace(&mut self.store_failed, true) {
+                    let path = self.checkpoint_path.display();
+                    tracing::warn!(source = self.settings.name, %path, %error,
+                        "cannot write checkpoint; after a crash lines would be sent twice; trying again");
+                }
             }
         }
     }
@@ -65,8 +75,10 @@ impl Reader {
         self.remembered.retain(|_, e| e.seen >= forget);
         // by the hour, so that a source at rest writes nothing
         let seen = now - now % 3600;
-        let followed =
-            self.files.values().map(|f| Entry { path: f.path.clone(), key: f.key, position: f.progress.safe(), seen });
+        let followed = self.files.values().map(|f| {
+            let position = f.progress.safe();
+            Entry { path: f.path.clone(), key: f.key, position, finished: f.is_finished(), seen }
+        });
         let mut files: Vec<Entry> = followed.chain(self.remembered.values().cloned()).collect();
         files.sort_unstable_by_key(|e| e.key);
         Checkpoint { last_time: self.clock.last(), files }

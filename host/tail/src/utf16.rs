@@ -72,6 +72,7 @@ fn push_units(units: &[u16], limits: &FrameLimits, out: &mut Lines) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const LIMITS: FrameLimits = FrameLimits { line_bytes: 8, batch_lines: 100, batch_bytes: 1000 };
 
@@ -110,5 +111,24 @@ mod tests {
         let bytes = [0x00, 0xd8, b'a', 0, b'\n', 0];
         assert_eq!(frame_utf16(&bytes, false, &mut false, false, &LIMITS, &mut out), 6);
         assert_eq!((out.text.as_str(), out.invalid), ("\u{fffd}a", 1));
+    }
+
+    fn units() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            3 => Just(vec![b'\n', 0]),
+            1 => Just(vec![b'\r', 0]),
+            3 => prop::collection::vec(any::<u8>(), 0..6),
+            3 => "[a-zé𝄞]{0,12}".prop_map(|text: String| encode(&text, false)),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_never_show_in_any_bytes(bytes in units(), step in 1usize..40, big_endian: bool) {
+            let (whole, cut) = all(&bytes, big_endian, bytes.len().max(1));
+            prop_assert!(whole.iter().all(|line| line.len() <= LIMITS.line_bytes));
+            prop_assert_eq!(all(&bytes, big_endian, step), (whole, cut));
+        }
     }
 }

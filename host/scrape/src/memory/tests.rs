@@ -316,13 +316,24 @@ fn any_page() -> impl Strategy<Value = String> {
     prop::collection::vec(line, 0..40).prop_map(|l| l.concat())
 }
 
+/// Lines that fail their page, or nearly.
+fn any_hostile() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ab{}=\",\\\\ 0-9#\r\u{0}\u{feff}]{1,12}\n",
+        "(a|b|timed)(\\{[xy=\"1, ]{0,10}\\})? (1|x|NaN|1e999|0x1|) ?(1|-1|x|99999999999999999999|9223372036854775807)?\n",
+        Just("a{x=\"1\",x=\"1\"} 1\n".to_owned()),
+        Just("# TYPE a nonsense\n".to_owned()),
+    ]
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Fresh(String),
     Swap(usize, usize),
     Insert(usize, String),
     Remove(usize, usize),
-    Broken,
+    /// A hostile line, on one page.
+    Hostile(usize, String),
     Down,
     Generation,
 }
@@ -333,7 +344,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (0..60usize, 0..60usize).prop_map(|(a, b)| Step::Swap(a, b)),
         4 => (0..60usize, any_page()).prop_map(|(a, p)| Step::Insert(a, p)),
         4 => (0..60usize, 0..30usize).prop_map(|(a, n)| Step::Remove(a, n)),
-        1 => Just(Step::Broken),
+        2 => (0..60usize, any_hostile()).prop_map(|(at, line)| Step::Hostile(at, line)),
         1 => Just(Step::Down),
         1 => Just(Step::Generation),
     ]
@@ -354,7 +365,11 @@ proptest! {
                     page.splice(at..at, text.split_inclusive('\n').map(str::to_owned));
                 }
                 Step::Remove(at, n) => drop(page.drain(at.min(page.len())..(at + n).min(page.len()))),
-                Step::Broken => bench.check(&(page.concat() + "broken{\n")),
+                Step::Hostile(at, line) => {
+                    let mut page = page.clone();
+                    page.insert(at.min(page.len()), line);
+                    bench.check(&page.concat());
+                }
                 Step::Down => assert!(bench.scrape(Err(())).is_err()),
                 Step::Generation => {
                     bench.memory.new_generation();

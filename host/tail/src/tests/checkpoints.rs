@@ -172,3 +172,52 @@ async fn a_file_rotated_after_a_kill_before_anything_was_acknowledged_is_found()
     assert_numbered(&outlet.texts(15).await);
     tail.stop(Duration::from_secs(5)).await;
 }
+
+#[tokio::test]
+async fn a_full_disk_keeps_the_old_checkpoint_and_is_retried() {
+    let place = Place::new();
+    place.append("app.log", numbered(0, 5));
+    let settings = place.settings(&["*.log"]);
+    let out = Collector::new();
+    let tail = place.start(settings.clone(), &out);
+    let end = |lines: usize| numbered(0, lines).len() as u64;
+    place.checkpoint("the first lines", |v| offsets(v) == [end(5)]).await;
+    // the new one is written beside the old one: there, nothing has room
+    let beside = place.checkpoints().join("app.json.tmp");
+    std::os::unix::fs::symlink("/dev/full", &beside).unwrap();
+    place.append("app.log", numbered(5, 5));
+    out.lines(10).await;
+    let errors = "weir_tail_checkpoint_errors_total{source=\"app\"} ";
+    place.metric_above(errors, 2).await;
+    place.checkpoint("the old one", |v| offsets(v) == [end(5)]).await;
+    std::fs::remove_file(&beside).unwrap();
+    place.checkpoint("written again", |v| offsets(v) == [end(10)]).await;
+    tail.stop(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_repeats_lines_and_loses_none() {
+    let place = Place::new();
+    place.append("app.log", numbered(0, 20));
+    let settings = place.settings(&["*.log"]);
+    let path = place.checkpoints().join("app.json");
+    let out = Collector::new();
+    let tail = place.start(settings.clone(), &out);
+    out.lines(20).await;
+    place.checkpoint("all", |v| offsets(v) == [numbered(0, 20).len() as u64]).await;
+    tail.stop(PATIENCE).await;
+    let whole = std::fs::read(&path).unwrap();
+    let offset = whole.windows(8).position(|w| w == b"\"offset\"").unwrap();
+    let mut damaged = vec![whole[..whole.len() / 2].to_vec(), vec![0; 100], vec![], b"{\"version\":99}".to_vec()];
+    // a digit of the offset: without a checksum this would skip lines, or repeat some
+    damaged.push(whole.clone());
+    damaged[4][offset + 9] ^= 1;
+    for bytes in damaged {
+        std::fs::write(&path, &bytes).unwrap();
+        let again = Collector::new();
+        let tail = place.start(settings.clone(), &again);
+        assert_numbered(&again.texts(20).await);
+        tail.stop(PATIENCE).await;
+    }
+    place.metric("weir_tail_checkpoint_errors_total{source=\"app\"} 5").await;
+}

@@ -1,5 +1,6 @@
 //! Sources against real files.
 
+mod away;
 mod checkpoints;
 mod churn;
 mod many;
@@ -165,6 +166,12 @@ impl Place {
     /// Waits until a metric's line is there, such as `weir_tail_rotations_total{source="app",kind="rename"} 1`.
     pub(crate) async fn metric(&self, line: &str) {
         self.until(line, || self.metrics.encode().unwrap().lines().any(|l| l == line)).await;
+    }
+
+    /// Waits until a metric, given up to its value, is above a number.
+    pub(crate) async fn metric_above(&self, name: &str, least: u64) {
+        let above = |line: &str| line.strip_prefix(name).and_then(|v| v.parse::<u64>().ok()).is_some_and(|v| v > least);
+        self.until(name, || self.metrics.encode().unwrap().lines().any(above)).await;
     }
 
     /// Waits until the checkpoint says something.
