@@ -118,7 +118,9 @@ fn reference(cases: &[Case], address: &str) -> String {
     let mut text = "scrape_configs:\n".to_owned();
     for (profile, keys) in PROFILES {
         writeln!(text, "- job_name: {profile}\n  scrape_interval: {INTERVAL}\n  scrape_timeout: {INTERVAL}").unwrap();
-        keys.iter().for_each(|(key, value)| writeln!(text, "  {key}: {value}").unwrap());
+        for (key, value) in keys {
+            writeln!(text, "  {key}: {value}").unwrap();
+        }
         text.push_str("  static_configs:\n");
         for (i, _) in cases.iter().enumerate().filter(|(_, c)| c.profile == profile) {
             writeln!(
@@ -139,7 +141,9 @@ fn config(cases: &[Case], address: &str, write_url: &str) -> String {
             "[[scrape_configs]]\njob_name = \"{profile}\"\nscrape_interval = \"{INTERVAL}\"\nscrape_timeout = \"{INTERVAL}\""
         )
         .unwrap();
-        keys.iter().for_each(|(key, value)| writeln!(text, "{key} = {value}").unwrap());
+        for (key, value) in keys {
+            writeln!(text, "{key} = {value}").unwrap();
+        }
         text.push_str("static_configs = [\n");
         for (i, _) in cases.iter().enumerate().filter(|(_, c)| c.profile == profile) {
             writeln!(

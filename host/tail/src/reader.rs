@@ -50,6 +50,7 @@ const REST: Duration = Duration::from_millis(20);
 /// Expanding globs and writing checkpoints may take this part of the time at most (1/20).
 const UPKEEP_SHARE: u32 = 20;
 
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Reader {
     pub(crate) settings: FileLogsSettings,
     pub(crate) patterns: Patterns,

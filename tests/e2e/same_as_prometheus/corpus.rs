@@ -179,6 +179,7 @@ pub(super) fn cases(now: i64) -> Vec<Case> {
 fn bytes() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let long = |n: usize| format!("a{{x=\"{}\"}} 1\n", "v".repeat(n)).into_bytes();
     let labels: Vec<_> = (0..1100).map(|i| format!("l{i}=\"1\"")).collect();
+    let many: Vec<_> = (0..2000).map(|i| format!("a{{x=\"{i}\"}} {i}\n")).collect();
     vec![
         ("not UTF-8 in a value", vec![b"a 1\nb{x=\"\xff\"} 1\n".to_vec()]),
         (
@@ -200,7 +201,7 @@ fn bytes() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("long values", vec![long(100_000), long(100_001)]),
         ("more labels than any series has", vec![format!("a{{{}}} 1\n", labels.join(",")).into_bytes()]),
         ("many labels", vec![format!("a{{{}}} 1\n", labels[..500].join(",")).into_bytes()]),
-        ("many series", vec![(0..2000).map(|i| format!("a{{x=\"{i}\"}} {i}\n")).collect::<String>().into_bytes(); 2]),
+        ("many series", vec![many.concat().into_bytes(); 2]),
     ]
 }
 
