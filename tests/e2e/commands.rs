@@ -12,7 +12,7 @@ use weir_receive::{Preview, Strict};
 use weir_rig::config::{job, remote_write};
 use weir_rig::ledger::balanced;
 use weir_rig::target::Target;
-use weir_rig::{Receiver, Weir, build, eventually, http, until};
+use weir_rig::{Receiver, Weir, build, http, until};
 
 fn weir(args: &[&str]) -> Output {
     Command::new(build::weir()).args(args).output().unwrap()

@@ -177,21 +177,22 @@ async fn kill_9_while_segments_begin_and_go_loses_nothing() {
     let mut kills = Kills::watching(&weir, &[("loki.a", 0)]);
     let data = dir.path().join("data");
     let (mut begun, mut gone) = (0, 0);
-    for _ in 0..how_many(60) {
-        let wait = random.below(3000);
+    for round in 0..how_many(60) {
+        let (wait, beginning) = (random.below(3000), round % 2 == 0);
         let data = data.clone();
-        // as soon as a segment begins or goes, and up to some milliseconds later
+        // as soon as a segment begins or goes, by turns, and up to some milliseconds later
         let (more, less) = tokio::task::spawn_blocking(move || {
             let queue = QueueFiles::of(&data, "loki.a");
-            let before = queue.segments();
+            let mut before = queue.segments();
             loop {
                 let now = queue.segments();
                 let more = now.iter().any(|s| !before.contains(s));
                 let less = before.iter().any(|s| !now.contains(s));
-                if more || less {
+                if if beginning { more } else { less } {
                     std::thread::sleep(Duration::from_micros(wait));
                     return (more, less);
                 }
+                before = now;
                 std::thread::sleep(Duration::from_micros(100));
             }
         })
