@@ -1,90 +1,72 @@
-//! The `Authorization` header: made once, or made anew when the file that holds the secret changes.
-
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+//! The `Authorization` header: made once, or made anew when what it is made of changes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use tokio::time::Instant;
 
-use crate::settings::{Auth, Credential};
-use crate::stamp::{RECHECK, Stamp};
+use crate::oauth2::Tokens;
+use crate::progress::{Phase, within};
+use crate::secret_text::read;
+use crate::settings::{Auth, Credential, Settings};
+use crate::sigv4::Signer;
+use crate::watched::Watched;
 use crate::{BuildError, RequestError};
 
-/// A secret's file may be this large. Tokens are a few kilobytes; more is a mistaken path, and must not fill memory.
-const SECRET_BYTES: u64 = 64 << 10;
-
-/// Where the header's value comes from.
+/// What proves who sends a request.
 #[derive(Debug)]
 pub(crate) enum Authorization {
-    Fixed(HeaderValue),
-    File(Arc<Watched>),
+    Header(Watched<HeaderValue>),
+    OAuth2(Tokens),
+    SigV4(Box<Signer>),
 }
 
-#[derive(Debug)]
-pub(crate) struct Watched {
-    scheme: Scheme,
-    key: &'static str,
-    path: PathBuf,
-    last: Mutex<Reading>,
-}
-
-#[derive(Debug)]
-struct Reading {
-    value: HeaderValue,
-    stamp: Stamp,
-    checked: Instant,
-}
-
-#[derive(Debug)]
-enum Scheme {
-    Basic(String),
-    Other(String),
-}
+/// Which token a request carried, for when it is refused.
+pub(crate) struct Carried(u64);
 
 impl Authorization {
-    /// Makes the header for the settings, reading their file if there is one.
-    pub(crate) fn new(auth: &Auth) -> Result<Self, BuildError> {
-        let (scheme, credential, value_key, file_key) = match auth {
-            Auth::Basic { username, password } => {
-                if username.contains(':') {
-                    let problem = "a user name with a `:` cannot be sent (RFC 7617)".into();
-                    return Err(BuildError::Value { key: "basic_auth.username", problem });
-                }
-                (Scheme::Basic(username.clone()), password, "basic_auth.password", "basic_auth.password_file")
-            }
-            Auth::Authorization { scheme, credentials } => {
-                if scheme.is_empty() || scheme.contains(|c: char| !c.is_ascii_graphic()) {
-                    let problem = "not a name of a scheme; use one such as Bearer".into();
-                    return Err(BuildError::Value { key: "authorization.type", problem });
-                }
-                let scheme = Scheme::Other(scheme.clone());
-                (scheme, credentials, "authorization.credentials", "authorization.credentials_file")
-            }
-        };
-        match credential {
-            Credential::Value(secret) => match scheme.header(secret.expose()) {
-                Ok(value) => Ok(Self::Fixed(value)),
-                Err(problem) => Err(BuildError::Value { key: value_key, problem: problem.into() }),
-            },
-            Credential::File(path) => match read(&scheme, path) {
-                Ok((value, stamp)) => Ok(Self::File(Arc::new(Watched {
-                    scheme,
-                    key: file_key,
-                    path: path.clone(),
-                    last: Mutex::new(Reading { value, stamp, checked: Instant::now() }),
-                }))),
-                Err(source) => Err(BuildError::File { key: file_key, path: path.clone(), source }),
-            },
+    /// Prepares what the settings say, reading the files they name.
+    pub(crate) fn new(auth: &Auth, settings: &Settings) -> Result<Self, BuildError> {
+        match auth {
+            Auth::Basic { username, password } => basic(username.clone(), password.clone()).map(Self::Header),
+            Auth::Authorization { scheme, credentials } => bearer(scheme.clone(), credentials).map(Self::Header),
+            Auth::OAuth2(oauth2) => Tokens::new(oauth2, settings.connect_timeout).map(Self::OAuth2),
+            Auth::SigV4(sigv4) => Signer::new(sigv4, settings).map(|signer| Self::SigV4(Box::new(signer))),
         }
     }
 
-    /// The header's value as of now, or of a few seconds ago.
-    pub(crate) async fn value(&self) -> Result<HeaderValue, RequestError> {
+    /// Adds the proof to the headers of a request that is complete otherwise.
+    pub(crate) async fn prove(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+        body: &Bytes,
+        deadline: Instant,
+    ) -> Result<Option<Carried>, RequestError> {
+        let host = uri.authority().map_or("", |a| a.as_str());
+        let (value, carried) = match self {
+            // Reading a secret's file may hang, on a dead network file system say.
+            Self::Header(value) => (within(host, Phase::Secrets, deadline, value.value()).await?, None),
+            Self::OAuth2(tokens) => {
+                let (token, which) = within(host, Phase::Secrets, deadline, tokens.token()).await??;
+                (token, Some(Carried(which)))
+            }
+            Self::SigV4(signer) => {
+                within(host, Phase::Secrets, deadline, signer.sign(method, uri, headers, body)).await??;
+                return Ok(None);
+            }
+        };
+        headers.insert(header::AUTHORIZATION, value);
+        Ok(carried)
+    }
+
+    /// Says that what a request carried was refused; whether another try, now, may fare better.
+    pub(crate) fn refused(&self, carried: &Carried) -> bool {
         match self {
-            Self::Fixed(value) => Ok(value.clone()),
-            Self::File(watched) => watched.value().await,
+            Self::OAuth2(tokens) => tokens.refused(carried.0),
+            Self::Header(_) | Self::SigV4(_) => false,
         }
     }
 }
@@ -92,66 +74,71 @@ impl Authorization {
 /// Basic authentication for what a URL states before its `@`.
 pub(crate) fn from_user_info(user_info: &str) -> Option<HeaderValue> {
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
-    Scheme::Basic(percent_decoded(user)).header(&percent_decoded(password)).ok()
+    basic_header(&percent_decoded(user), &percent_decoded(password)).ok()
 }
 
-impl Watched {
-    async fn value(self: &Arc<Self>) -> Result<HeaderValue, RequestError> {
-        let stamp = {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.checked.elapsed() < RECHECK {
-                return Ok(last.value.clone());
-            }
-            // Whoever asks while this request looks at the file gets the former value.
-            last.checked = Instant::now();
-            last.stamp
-        };
-        let this = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || {
-            if Stamp::of(&this.path)? == stamp { Ok(None) } else { read(&this.scheme, &this.path).map(Some) }
-        });
-        let read = read.await.unwrap_or_else(|e| Err(std::io::Error::other(e)));
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Ok(None) => {}
-            Ok(Some((value, stamp))) => *last = Reading { value, stamp, checked: Instant::now() },
-            Err(e) => {
-                // Until it can be read again each request looks, and says so.
-                last.checked = last.checked.checked_sub(RECHECK).unwrap_or(last.checked);
-                return Err(RequestError::SecretFile { key: self.key, path: self.path.clone(), reason: e.to_string() });
-            }
+fn basic(username: Credential, password: Credential) -> Result<Watched<HeaderValue>, BuildError> {
+    let files = [&username, &password].into_iter().filter_map(Credential::file).collect();
+    Watched::new("basic_auth", files, move || {
+        let key = username.key("basic_auth.username", "basic_auth.username_file");
+        let name = username.text(key)?;
+        if name.contains(':') {
+            let problem = "a user name with a `:` cannot be sent (RFC 7617)".into();
+            return Err(BuildError::Value { key, problem });
         }
-        Ok(last.value.clone())
+        let key = password.key("basic_auth.password", "basic_auth.password_file");
+        basic_header(&name, &password.text(key)?).map_err(|problem| BuildError::Value { key, problem: problem.into() })
+    })
+}
+
+fn bearer(scheme: String, credentials: &Credential) -> Result<Watched<HeaderValue>, BuildError> {
+    if scheme.is_empty() || scheme.contains(|c: char| !c.is_ascii_graphic()) {
+        let problem = "not a name of a scheme; use one such as Bearer".into();
+        return Err(BuildError::Value { key: "authorization.type", problem });
+    }
+    let key = credentials.key("authorization.credentials", "authorization.credentials_file");
+    let credentials = credentials.clone();
+    Watched::new(key, credentials.file().into_iter().collect(), move || {
+        sensitive(&format!("{scheme} {}", credentials.text(key)?))
+            .map_err(|problem| BuildError::Value { key, problem: problem.into() })
+    })
+}
+
+impl Credential {
+    /// The file to watch.
+    pub(crate) fn file(&self) -> Option<std::path::PathBuf> {
+        match self {
+            Self::Value(_) => None,
+            Self::File(path) => Some(path.clone()),
+        }
+    }
+
+    /// The key that holds it, of the two that could.
+    pub(crate) fn key(&self, value: &'static str, file: &'static str) -> &'static str {
+        match self {
+            Self::Value(_) => value,
+            Self::File(_) => file,
+        }
+    }
+
+    fn text(&self, key: &'static str) -> Result<String, BuildError> {
+        match self {
+            Self::Value(secret) => Ok(secret.expose().to_owned()),
+            Self::File(path) => read(key, path),
+        }
     }
 }
 
-impl Scheme {
-    fn header(&self, secret: &str) -> Result<HeaderValue, &'static str> {
-        let text = match self {
-            Self::Basic(username) => format!("Basic {}", STANDARD.encode(format!("{username}:{secret}"))),
-            Self::Other(scheme) => format!("{scheme} {secret}"),
-        };
-        let mut value =
-            HeaderValue::from_str(&text).map_err(|_| "the secret holds a control character or a line break")?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
+/// `Basic …` for a user and a password.
+pub(crate) fn basic_header(user: &str, password: &str) -> Result<HeaderValue, &'static str> {
+    sensitive(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
 }
 
-fn read(scheme: &Scheme, path: &Path) -> std::io::Result<(HeaderValue, Stamp)> {
-    use std::io::{Error, Read as _};
-    // The stamp first: a change between the two is then seen at the next look.
-    let stamp = Stamp::of(path)?;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(SECRET_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > SECRET_BYTES {
-        return Err(Error::other("the file is too large for a secret (over 64 KiB)"));
-    }
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Error::other("the file is empty"));
-    }
-    Ok((scheme.header(text).map_err(Error::other)?, stamp))
+/// A header's value that `Debug` does not show, and HTTP/2 does not keep in its table.
+pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, &'static str> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| "the secret holds a control character or a line break")?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn percent_decoded(text: &str) -> String {

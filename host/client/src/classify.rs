@@ -6,6 +6,8 @@ use std::io;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::RequestError;
+use crate::connect::{Refused, TooLate};
+use crate::progress::Phase;
 use crate::resolver::DnsError;
 
 /// Names what went wrong while a request to `host` was under way.
@@ -14,10 +16,19 @@ pub(crate) fn classify(host: &str, error: &(dyn Error + 'static), connecting: bo
     if let Some(dns) = find::<DnsError>(error) {
         return RequestError::Dns { host, reason: dns.to_string() };
     }
+    if let Some(TooLate(phase)) = find::<TooLate>(error) {
+        return RequestError::Timeout { host, phase: *phase };
+    }
+    if let Some(refused) = find::<Refused>(error) {
+        return RequestError::Proxy { host, reason: refused.to_string() };
+    }
     if let Some(tls) = find::<rustls::Error>(error) {
         return RequestError::Tls { host, reason: tls_reason(tls) };
     }
     if connecting {
+        if find::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+            return RequestError::Timeout { host, phase: Phase::Connect };
+        }
         let reason = find::<io::Error>(error).map_or_else(|| root(error), ToString::to_string);
         return RequestError::Connect { host, reason };
     }

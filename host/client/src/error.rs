@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Phase;
+
 /// Settings that make no client. Every variant is fatal for the configuration that holds them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,14 +29,16 @@ pub enum BuildError {
 }
 
 /// A request without an answer. HTTP statuses are answers, whatever they say.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The deadline passed. Retryable.
-    #[error("no complete answer from {host} before the deadline")]
+    /// A step took too long. Retryable.
+    #[error("{}", timeout(host, *phase))]
     Timeout {
         /// Host and port.
         host: String,
+        /// Which step.
+        phase: Phase,
     },
     /// The host's name has no address. Retryable: names come and go.
     #[error("cannot resolve {host}: {reason}")]
@@ -61,14 +65,22 @@ pub enum RequestError {
         /// What was refused.
         reason: String,
     },
+    /// The proxy did not let us pass. Retryable: its rules are not the request's.
+    #[error("the proxy does not connect to {host}: {reason}")]
+    Proxy {
+        /// Host and port that were asked for.
+        host: String,
+        /// The proxy's answer.
+        reason: String,
+    },
     /// The connection ended before the answer did. Retryable.
     #[error("{host} closed the connection before its answer was complete")]
     Closed {
         /// Host and port.
         host: String,
     },
-    /// What came back is not HTTP/1.1. Retryable: something else may listen there tomorrow.
-    #[error("{host} does not answer in HTTP/1.1: {reason}")]
+    /// What came back is not HTTP. Retryable: something else may listen there tomorrow.
+    #[error("{host} does not answer in HTTP: {reason}")]
     Protocol {
         /// Host and port.
         host: String,
@@ -83,14 +95,12 @@ pub enum RequestError {
         /// Why not.
         reason: &'static str,
     },
-    /// A file with a secret cannot be read or used. Retryable: it is read again with the next request.
-    #[error("`{key}`: {}: {reason}", .path.display())]
-    SecretFile {
-        /// The key, as configuration files write it.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
+    /// No token, and so no request: the endpoint that gives them did not. Retryable, and for a while not asked again.
+    #[error("no token from {endpoint}: {reason}")]
+    Token {
+        /// Host and port of the endpoint.
+        endpoint: String,
+        /// Its answer, or why there is none.
         reason: String,
     },
     /// A URL that no request can be made of. Fatal for this request.
@@ -105,5 +115,17 @@ impl RequestError {
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         !matches!(self, Self::Redirect { .. } | Self::Request { .. })
+    }
+}
+
+fn timeout(host: &str, phase: Phase) -> String {
+    match phase {
+        Phase::Secrets => format!("a secret for {host} was not there in time"),
+        Phase::Connect => format!("cannot connect to {host} in time"),
+        Phase::Proxy => format!("the proxy did not connect to {host} in time"),
+        Phase::Tls => format!("cannot establish TLS with {host} in time"),
+        Phase::Send => format!("{host} did not take the whole request in time"),
+        Phase::Head => format!("{host} took the request and did not answer in time"),
+        Phase::Body => format!("no complete answer from {host} in time"),
     }
 }

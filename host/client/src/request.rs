@@ -1,23 +1,21 @@
-//! Requests and their answers.
+//! Requests.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use crate::authorization::{Authorization, from_user_info};
+use crate::address::{host_of, without_user_info};
+use crate::authorization::{Authorization, Carried};
+use crate::body::RequestBody;
 use crate::classify::{classify, ended_early};
-use crate::redirect;
+use crate::progress::{Phase, Progress, within};
+use crate::response::Response;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{BuildError, RequestError};
-
-/// What is read of a redirect's body so that its connection can be used again; a longer one costs the connection.
-const REDIRECT_BODY_BYTES: usize = 4 << 10;
+use crate::{BuildError, RequestError, redirect};
 
 /// An HTTP client; clones share its connections.
 #[derive(Clone, Debug)]
@@ -25,35 +23,32 @@ pub struct Client(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    transport: Arc<Transport>,
+    transport: Transport,
     authorization: Option<Authorization>,
     headers: Vec<(HeaderName, HeaderValue)>,
     follow_redirects: bool,
 }
 
-/// The head of an answer, and its body to be read in chunks.
-#[derive(Debug)]
-pub struct Response {
-    /// The status; any status is an answer.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    body: Incoming,
-    host: Arc<str>,
+/// A request before what the settings add.
+struct Sending<'r> {
+    method: Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+    body: Bytes,
     deadline: Instant,
 }
 
 impl Client {
     /// A client for the settings; reads the files they name, briefly blocking the thread.
     pub fn new(settings: &Settings) -> Result<Self, BuildError> {
-        let authorization = settings.auth.as_ref().map(Authorization::new).transpose()?;
+        let authorization = settings.auth.as_ref().map(|auth| Authorization::new(auth, settings)).transpose()?;
         let headers = headers(settings)?;
         if authorization.is_some() && headers.iter().any(|(name, _)| *name == header::AUTHORIZATION) {
-            let problem = "holds `Authorization` beside `authorization` or `basic_auth`; keep one of them".into();
+            let problem = "holds `Authorization` beside a key that authenticates; keep one of them".into();
             return Err(BuildError::Value { key: "headers", problem });
         }
         Ok(Self(Arc::new(Inner {
-            transport: Arc::new(Transport::new(settings)?),
+            transport: Transport::new(settings)?,
             authorization,
             headers,
             follow_redirects: settings.follow_redirects,
@@ -69,7 +64,8 @@ impl Client {
         let mut headers = headers;
         let mut trusted = true;
         for _ in 0..=redirect::LIMIT {
-            let response = self.get_once(&uri, &headers, trusted, own.as_ref(), deadline).await?;
+            let sending = Sending { method: Method::GET, uri: &uri, headers: &headers, body: Bytes::new(), deadline };
+            let response = self.proven(&sending, trusted, own.as_ref()).await?;
             if !(self.0.follow_redirects && redirect::is_redirect(response.status)) {
                 return Ok(response);
             }
@@ -89,6 +85,8 @@ impl Client {
     }
 
     /// Posts a body. The deadline holds for the answer's body too. A redirect is an answer: it is not followed.
+    ///
+    /// The body is sent once. Only a kept connection that is found closed before anything was written to it is replaced.
     pub async fn post(
         &self,
         uri: &Uri,
@@ -97,131 +95,93 @@ impl Client {
         deadline: Instant,
     ) -> Result<Response, RequestError> {
         let (uri, own) = without_user_info(uri)?;
-        let headers = self.complete(headers, true, own.as_ref(), deadline, &uri).await?;
-        let host = host_of(&uri);
-        match self.send(Method::POST, &uri, headers, body, &host, deadline).await? {
-            Ok(response) => Ok(response),
-            Err(e) => Err(classify(&host, &e, e.is_connect())),
+        let sending = Sending { method: Method::POST, uri: &uri, headers: &headers, body, deadline };
+        self.proven(&sending, true, own.as_ref()).await
+    }
+
+    /// Sends with the proof of who sends, and once more with another where a token was refused.
+    async fn proven(
+        &self,
+        sending: &Sending<'_>,
+        trusted: bool,
+        own: Option<&HeaderValue>,
+    ) -> Result<Response, RequestError> {
+        let mut once_more = true;
+        loop {
+            let (headers, carried) = self.complete(sending, trusted, own).await?;
+            let response = self.sent(sending, headers).await?;
+            let refused = response.status == StatusCode::UNAUTHORIZED && once_more;
+            match (&self.0.authorization, carried) {
+                (Some(authorization), Some(carried)) if refused && authorization.refused(&carried) => {
+                    once_more = false;
+                    response.discard().await;
+                }
+                _ => return Ok(response),
+            }
         }
     }
 
-    async fn get_once(
-        &self,
-        uri: &Uri,
-        headers: &HeaderMap,
-        trusted: bool,
-        own: Option<&HeaderValue>,
-        deadline: Instant,
-    ) -> Result<Response, RequestError> {
-        let headers = self.complete(headers.clone(), trusted, own, deadline, uri).await?;
-        let host = host_of(uri);
-        let error = match self.send(Method::GET, uri, headers.clone(), Bytes::new(), &host, deadline).await? {
+    async fn sent(&self, sending: &Sending<'_>, headers: HeaderMap) -> Result<Response, RequestError> {
+        let host = host_of(sending.uri);
+        let error = match self.send(sending, headers.clone(), &host).await? {
             Ok(response) => return Ok(response),
             Err(e) => e,
         };
-        if error.is_connect() || !ended_early(&error) {
+        let repeatable = sending.method == Method::GET && !error.is_connect() && ended_early(&error);
+        if !repeatable {
             return Err(classify(&host, &error, error.is_connect()));
         }
-        match self.send(Method::GET, uri, headers, Bytes::new(), &host, deadline).await? {
-            Ok(response) => Ok(response),
-            Err(e) => Err(classify(&host, &e, e.is_connect())),
-        }
+        self.send(sending, headers, &host).await?.map_err(|e| classify(&host, &e, e.is_connect()))
     }
 
     /// Adds what the settings say; the secrets among it only for an origin that is `trusted` with them.
     async fn complete(
         &self,
-        mut headers: HeaderMap,
+        sending: &Sending<'_>,
         trusted: bool,
         own: Option<&HeaderValue>,
-        deadline: Instant,
-        uri: &Uri,
-    ) -> Result<HeaderMap, RequestError> {
+    ) -> Result<(HeaderMap, Option<Carried>), RequestError> {
+        let Sending { method, uri, body, deadline, .. } = sending;
+        let mut headers = sending.headers.clone();
+        let agent = HeaderValue::from_static(concat!("weir/", env!("CARGO_PKG_VERSION")));
+        headers.entry(header::USER_AGENT).or_insert(agent);
+        let mut carried = None;
         if trusted {
             if let Some(own) = own {
                 headers.insert(header::AUTHORIZATION, own.clone());
             }
-            if let Some(authorization) = &self.0.authorization {
-                // Reading a secret's file may hang, on a dead network file system say.
-                let value = timeout_at(deadline, authorization.value()).await;
-                let value = value.map_err(|_| RequestError::Timeout { host: host_of(uri).to_string() })?;
-                headers.insert(header::AUTHORIZATION, value?);
-            }
             for (name, value) in &self.0.headers {
                 headers.insert(name.clone(), value.clone());
             }
+            if let Some(authorization) = &self.0.authorization {
+                carried = authorization.prove(method, uri, &mut headers, body, *deadline).await?;
+            }
         }
-        let agent = HeaderValue::from_static(concat!("weir/", env!("CARGO_PKG_VERSION")));
-        headers.entry(header::USER_AGENT).or_insert(agent);
-        Ok(headers)
+        if let Some(authorization) = self.0.transport.proxy_authorization(uri) {
+            headers.insert(header::PROXY_AUTHORIZATION, authorization);
+        }
+        Ok((headers, carried))
     }
 
     async fn send(
         &self,
-        method: Method,
-        uri: &Uri,
+        sending: &Sending<'_>,
         headers: HeaderMap,
-        body: Bytes,
         host: &Arc<str>,
-        deadline: Instant,
     ) -> Result<Result<Response, hyper_util::client::legacy::Error>, RequestError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
+        let deadline = sending.deadline;
+        let pool = within(host, Phase::Secrets, deadline, self.0.transport.pool()).await?;
+        let progress = Progress::new();
+        let mut request = Request::new(RequestBody::new(sending.body.clone(), progress.clone()));
+        *request.method_mut() = sending.method.clone();
+        *request.uri_mut() = sending.uri.clone();
         *request.headers_mut() = headers;
-        let answer = timeout_at(deadline, async { self.0.transport.pool().await.request(request).await }).await;
-        let answer = answer.map_err(|_| RequestError::Timeout { host: host.to_string() })?;
+        let answer = timeout_at(deadline, progress.follow(pool.request(request))).await;
+        let answer = answer.map_err(|_| RequestError::Timeout { host: host.to_string(), phase: progress.phase() })?;
         Ok(answer.map(|answer| {
             let (head, body) = answer.into_parts();
             Response { status: head.status, headers: head.headers, body, host: Arc::clone(host), deadline }
         }))
-    }
-}
-
-impl Response {
-    /// The next piece of the body, `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
-        loop {
-            let frame = timeout_at(self.deadline, self.body.frame()).await;
-            let frame = frame.map_err(|_| RequestError::Timeout { host: self.host.to_string() })?;
-            match frame {
-                None => return Ok(None),
-                Some(Err(e)) => return Err(classify(&self.host, &e, false)),
-                // Trailers say nothing that anybody here asks for.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Ok(Some(data)),
-                    Err(_) => {}
-                },
-            }
-        }
-    }
-
-    /// The body as text, cut after `max` bytes, or where the connection fails; for the words that come with an error
-    /// status.
-    pub async fn text_limited(mut self, max: usize) -> String {
-        let mut text = Vec::new();
-        while text.len() < max
-            && let Ok(Some(data)) = self.chunk().await
-        {
-            text.extend_from_slice(data.get(..max - text.len()).unwrap_or(&data));
-        }
-        String::from_utf8_lossy(&text).trim().to_string()
-    }
-
-    /// Moves the deadline to now.
-    #[cfg(test)]
-    pub(crate) fn expire(&mut self) {
-        self.deadline = Instant::now();
-    }
-
-    async fn discard(mut self) {
-        let mut seen = 0;
-        while seen < REDIRECT_BODY_BYTES
-            && let Ok(Some(data)) = self.chunk().await
-        {
-            seen += data.len();
-        }
     }
 }
 
@@ -243,24 +203,4 @@ fn headers(settings: &Settings) -> Result<Vec<(HeaderName, HeaderValue)>, BuildE
             Ok((parsed, value))
         })
         .collect()
-}
-
-/// A URL without its `user:password@`, and what that part says, as a header.
-fn without_user_info(uri: &Uri) -> Result<(Uri, Option<HeaderValue>), RequestError> {
-    let refuse = |reason: &str| RequestError::Request { reason: reason.into() };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(refuse("the URL's scheme is neither http nor https"));
-    }
-    let authority = uri.authority().map_or("", |a| a.as_str());
-    let Some((user_info, host)) = authority.rsplit_once('@') else {
-        return Ok((uri.clone(), None));
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.authority = Some(host.parse().map_err(|_| refuse("the URL has no valid host"))?);
-    let uri = Uri::from_parts(parts).map_err(|_| refuse("the URL is not valid"))?;
-    Ok((uri, from_user_info(user_info)))
-}
-
-fn host_of(uri: &Uri) -> Arc<str> {
-    uri.authority().map_or("", |a| a.as_str()).into()
 }

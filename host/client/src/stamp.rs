@@ -3,11 +3,6 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
-
-/// How long a file is trusted to be what it was. A rotated secret is honoured within this time, and a busy client asks
-/// the file system no more often.
-pub(crate) const RECHECK: Duration = Duration::from_secs(3);
 
 /// What tells two states of a file apart without reading it: a rewrite changes the times, a rename the inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

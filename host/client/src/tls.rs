@@ -15,9 +15,14 @@ use crate::settings::{TlsSettings, TlsVersion};
 /// Builds the configuration; reads the files the settings name.
 pub(crate) fn client_config(settings: &TlsSettings) -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(ring::default_provider());
-    let versions: &[_] = match settings.min_version {
-        TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::Tls13 => &[&rustls::version::TLS13],
+    let newest = settings.max_version.unwrap_or(TlsVersion::Tls13);
+    let versions: &[_] = match (settings.min_version, newest) {
+        (TlsVersion::Tls12, TlsVersion::Tls13) => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        (TlsVersion::Tls12, TlsVersion::Tls12) => &[&rustls::version::TLS12],
+        (TlsVersion::Tls13, TlsVersion::Tls13) => &[&rustls::version::TLS13],
+        (TlsVersion::Tls13, TlsVersion::Tls12) => {
+            return Err(value("tls.max_version", "is older than `tls.min_version`".into()));
+        }
     };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
@@ -29,9 +34,9 @@ pub(crate) fn client_config(settings: &TlsSettings) -> Result<ClientConfig, Buil
     };
     match identity(settings)? {
         None => Ok(builder.with_no_client_auth()),
-        Some((chain, key, path)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|e| value("tls.key_file", format!("the key in {} is not the certificate's: {e}", path.display()))),
+        Some((chain, private, place)) => builder
+            .with_client_auth_cert(chain, private)
+            .map_err(|e| value(place.key, format!("the key in {} is not the certificate's: {e}", place.name))),
     }
 }
 
@@ -93,22 +98,49 @@ fn system_roots() -> Arc<RootCertStore> {
     roots
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, PathBuf);
+/// Where a PEM text comes from, for messages.
+struct Source {
+    key: &'static str,
+    name: String,
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Source);
 
 fn identity(settings: &TlsSettings) -> Result<Option<Identity>, BuildError> {
-    let (cert, key) = match (&settings.cert_file, &settings.key_file) {
+    let key = settings.key.as_ref().map(crate::Secret::expose);
+    let cert = pem_of(settings.cert.as_deref(), settings.cert_file.as_deref(), ["tls.cert", "tls.cert_file"])?;
+    let key = pem_of(key, settings.key_file.as_deref(), ["tls.key", "tls.key_file"])?;
+    let ((cert, from), (key, place)) = match (cert, key) {
         (None, None) => return Ok(None),
         (Some(cert), Some(key)) => (cert, key),
-        (Some(_), None) => return Err(value("tls.cert_file", "needs `tls.key_file` too".into())),
-        (None, Some(_)) => return Err(value("tls.key_file", "needs `tls.cert_file` too".into())),
+        (Some((_, from)), None) => return Err(value(from.key, "needs `tls.key_file` or `tls.key` too".into())),
+        (None, Some((_, from))) => return Err(value(from.key, "needs `tls.cert_file` or `tls.cert` too".into())),
     };
-    let chain = certificates(&read("tls.cert_file", cert)?, "tls.cert_file", &cert.display().to_string())?;
-    let private = PrivateKeyDer::from_pem_slice(&read("tls.key_file", key)?).map_err(|e| {
+    let chain = certificates(&cert, from.key, &from.name)?;
+    let private = PrivateKeyDer::from_pem_slice(&key).map_err(|e| {
         let why =
             if matches!(e, pem::Error::NoItemsFound) { "holds no private key in PEM" } else { "is not valid PEM" };
-        value("tls.key_file", format!("{} {why}", key.display()))
+        value(place.key, format!("{} {why}", place.name))
     })?;
-    Ok(Some((chain, private, key.clone())))
+    Ok(Some((chain, private, place)))
+}
+
+/// A PEM text that stands in the settings or in a file.
+fn pem_of(
+    inline: Option<&str>,
+    file: Option<&Path>,
+    [inline_key, file_key]: [&'static str; 2],
+) -> Result<Option<(Vec<u8>, Source)>, BuildError> {
+    match (inline, file) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(value(inline_key, format!("excludes `{file_key}`; keep one of them"))),
+        (Some(text), None) => {
+            Ok(Some((text.as_bytes().to_vec(), Source { key: inline_key, name: "the value".into() })))
+        }
+        (None, Some(path)) => {
+            Ok(Some((read(file_key, path)?, Source { key: file_key, name: path.display().to_string() })))
+        }
+    }
 }
 
 fn certificates(pem: &[u8], key: &'static str, place: &str) -> Result<Vec<CertificateDer<'static>>, BuildError> {

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use http::{Auth, Credential, HttpClient, TlsSettings, TlsVersion};
+pub use http::{Auth, Credential, HttpClient, OAuth2, ProxySettings, SigV4, TlsSettings, TlsVersion};
 pub use logs::{FileLog, ReadFrom};
 pub use pipelines::{PipelinePlan, Process, Signal};
 pub use plugins::{OnError, PluginConfig};

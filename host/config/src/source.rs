@@ -131,7 +131,7 @@ fn in_urls(line: &str) -> impl Iterator<Item = Range<usize>> {
 pub(crate) fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let speaks = ["password", "credentials", "secret", "token", "authorization", "api_key", "api-key", "apikey"];
-    !key.ends_with("_file") && speaks.iter().any(|word| key.contains(word))
+    !key.ends_with("_file") && !key.ends_with("_url") && speaks.iter().any(|word| key.contains(word))
 }
 
 /// The nearest character boundary at or before `at`.

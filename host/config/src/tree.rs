@@ -87,11 +87,15 @@ pub(crate) fn parse(file: usize, check: &mut Check<'_>) -> Option<Table> {
     errors.is_empty().then(|| table(file, document.get_ref(), check))
 }
 
+/// Tables whose values can be secrets, under whatever name.
+const HEADERS: [&str; 3] = ["headers", "endpoint_params", "proxy_connect_header"];
+
 fn table(file: usize, from: &DeTable<'_>, check: &mut Check<'_>) -> Table {
     let entries = from.iter().map(|(key, value)| {
         let node = node(file, value, check);
         let name = key.get_ref().to_string();
-        if names_a_secret(&name) || name == "headers" {
+        let is_private = matches!(&node.value, Value::String { text, .. } if text.contains("PRIVATE KEY"));
+        if names_a_secret(&name) || HEADERS.contains(&name.as_str()) || is_private {
             hide_strings(&node, check);
         }
         (name, Entry { key: place(file, key), node })

@@ -1,5 +1,7 @@
 //! From the checked configuration to the components' own settings.
 
+mod client;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +46,7 @@ pub(crate) fn job(from: &config::ScrapeConfig) -> JobSettings {
         metric_relabel_configs: from.metric_relabel_configs.clone(),
         enable_compression: from.enable_compression,
         extra_scrape_metrics: from.extra_scrape_metrics,
-        client: client(&from.http),
+        client: client::getting(&from.http),
         discovery: discovery(from),
     }
 }
@@ -86,7 +88,7 @@ pub(crate) fn file_logs(from: &config::FileLog) -> FileLogsSettings {
 pub(crate) fn remote_write(from: &config::RemoteWrite) -> Result<RemoteWriteSettings, Untranslatable> {
     let url = url("remote_write", &from.name, &from.url)?;
     Ok(RemoteWriteSettings {
-        client: client(&from.http),
+        client: client::posting(&from.http),
         external_labels: labels(&from.external_labels),
         write_relabel: from.write_relabel_configs.clone(),
         batch: BatchSettings {
@@ -112,7 +114,7 @@ pub(crate) fn loki(from: &config::Loki) -> Result<LokiSettings, Untranslatable> 
     let url = url("loki", &from.name, &from.url)?;
     let defaults = LokiSettings::new(&from.name, url);
     Ok(LokiSettings {
-        client: client(&from.http),
+        client: client::posting(&from.http),
         tenant_id: from.tenant_id.clone(),
         external_labels: labels(&from.external_labels),
         batch: BatchSettings {
@@ -183,45 +185,6 @@ fn queue(from: &config::Queue) -> QueueSettings {
         sync_bytes: from.sync_bytes,
         min_free_disk: from.min_free_disk,
     }
-}
-
-fn client(from: &config::HttpClient) -> weir_client::Settings {
-    weir_client::Settings {
-        auth: from.auth.as_ref().map(|auth| match auth {
-            config::Auth::Basic { username, password } => {
-                weir_client::Auth::Basic { username: username.clone(), password: credential(password) }
-            }
-            config::Auth::Authorization { scheme, credentials } => {
-                weir_client::Auth::Authorization { scheme: scheme.clone(), credentials: credential(credentials) }
-            }
-        }),
-        headers: from.headers.iter().map(|(name, value)| (name.clone(), secret(value))).collect(),
-        tls: weir_client::TlsSettings {
-            ca_file: from.tls.ca_file.clone(),
-            ca: from.tls.ca.clone(),
-            cert_file: from.tls.cert_file.clone(),
-            key_file: from.tls.key_file.clone(),
-            server_name: from.tls.server_name.clone(),
-            insecure_skip_verify: from.tls.insecure_skip_verify,
-            min_version: match from.tls.min_version {
-                config::TlsVersion::Tls12 => weir_client::TlsVersion::Tls12,
-                config::TlsVersion::Tls13 => weir_client::TlsVersion::Tls13,
-            },
-        },
-        follow_redirects: from.follow_redirects,
-        ..weir_client::Settings::default()
-    }
-}
-
-fn credential(from: &config::Credential) -> weir_client::Credential {
-    match from {
-        config::Credential::Value(value) => weir_client::Credential::Value(secret(value)),
-        config::Credential::File(path) => weir_client::Credential::File(path.clone()),
-    }
-}
-
-fn secret(from: &config::Secret) -> weir_client::Secret {
-    weir_client::Secret::new(from.expose())
 }
 
 fn labels(from: &BTreeMap<String, String>) -> LabelSet {

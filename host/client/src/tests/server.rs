@@ -20,6 +20,8 @@ struct Seen {
     requests: Mutex<Vec<String>>,
     connections: AtomicUsize,
     hold_open: AtomicBool,
+    close_after_each: AtomicBool,
+    tls_versions: Mutex<Vec<String>>,
 }
 
 /// A whole answer.
@@ -55,6 +57,8 @@ impl Server {
                         None => converse(stream, &*script, &seen).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
+                                let version = format!("{:?}", stream.get_ref().1.protocol_version().unwrap());
+                                seen.tls_versions.lock().unwrap().push(version);
                                 converse(stream, &*script, &seen).await;
                             }
                         }
@@ -83,6 +87,16 @@ impl Server {
 
     pub(super) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections end after each answer, without a word.
+    pub(super) fn close_after_each(&self) {
+        self.seen.close_after_each.store(true, Ordering::Relaxed);
+    }
+
+    /// Of each connection with TLS.
+    pub(super) fn tls_versions(&self) -> Vec<String> {
+        self.seen.tls_versions.lock().unwrap().clone()
     }
 
     /// Connections stay open after answers that are not whole.
@@ -118,6 +132,10 @@ async fn converse(
         buffer.clear();
         let answer = script(number);
         if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        if seen.close_after_each.load(Ordering::Relaxed) {
+            let _ = stream.shutdown().await;
             return;
         }
         if !is_whole(answer.as_bytes()) {

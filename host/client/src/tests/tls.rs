@@ -14,28 +14,35 @@ use super::server::{Server, answer};
 use super::{client, get};
 use crate::{Client, RequestError, Settings, TlsSettings, TlsVersion};
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, both in PEM.
-struct Leaf {
-    cert: String,
-    key: String,
+pub(super) struct Leaf {
+    pub(super) cert: String,
+    pub(super) key: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn issue(&self, name: &str) -> Leaf {
+    pub(super) fn issue(&self, name: &str) -> Leaf {
+        self.issue_until(name, 4096)
+    }
+
+    /// The year is the last.
+    pub(super) fn issue_until(&self, name: &str, year: i32) -> Leaf {
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(vec![name.to_string()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_string()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let cert = params.signed_by(&key, &self.0).unwrap();
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 
-    fn pem(&self) -> String {
+    pub(super) fn pem(&self) -> String {
         self.0.pem()
     }
 }
@@ -45,7 +52,7 @@ fn self_signed(name: &str) -> Leaf {
     Leaf { cert: made.cert.pem(), key: made.signing_key.serialize_pem() }
 }
 
-async fn serve(leaf: &Leaf, clients: Option<&Authority>) -> Server {
+pub(super) fn acceptor(leaf: &Leaf, clients: Option<&Authority>, alpn: &[&str]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
@@ -60,19 +67,24 @@ async fn serve(leaf: &Leaf, clients: Option<&Authority>) -> Server {
     };
     let chain = vec![CertificateDer::from_pem_slice(leaf.cert.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
-    let config = builder.with_single_cert(chain, key).unwrap();
-    Server::start_with(Some(TlsAcceptor::from(Arc::new(config))), |_| answer(200, &[], "secure")).await
+    let mut config = builder.with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
 }
 
-fn with(tls: TlsSettings) -> Client {
+pub(super) async fn serve(leaf: &Leaf, clients: Option<&Authority>) -> Server {
+    Server::start_with(Some(acceptor(leaf, clients, &[])), |_| answer(200, &[], "secure")).await
+}
+
+pub(super) fn with(tls: TlsSettings) -> Client {
     client(&Settings { tls, ..Settings::default() })
 }
 
-fn url(server: &Server, host: &str) -> String {
+pub(super) fn url(server: &Server, host: &str) -> String {
     format!("https://{host}:{}/", server.port())
 }
 
-async fn refusal(client: &Client, url: &str) -> String {
+pub(super) async fn refusal(client: &Client, url: &str) -> String {
     match get(client, url).await {
         Err(RequestError::Tls { reason, .. }) => reason,
         other => panic!("not refused by TLS: {other:?}"),
@@ -135,26 +147,36 @@ async fn a_client_shows_its_certificate_where_one_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_used_without_a_restart() {
+async fn an_expired_certificate_is_refused() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue_until("localhost", 2001), None).await;
+    let trusting = with(TlsSettings { ca: Some(authority.pem()), ..TlsSettings::default() });
+    let reason = refusal(&trusting, &url(&server, "localhost")).await;
+    assert_eq!(reason, "the certificate has expired");
+    assert_eq!(server.requests(), Vec::<String>::new(), "nothing was said to it");
+}
+
+#[tokio::test]
+async fn a_certificate_and_its_key_can_stand_inline() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let server = serve(&servers.issue("127.0.0.1"), Some(&clients)).await;
+    let Leaf { cert, key } = clients.issue("client");
+    let tls =
+        TlsSettings { ca: Some(servers.pem()), cert: Some(cert), key: Some(key.into()), ..TlsSettings::default() };
+    assert!(!format!("{tls:?}").contains("PRIVATE"), "{tls:?}");
+    assert_eq!(get(&with(tls), &url(&server, "127.0.0.1")).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn the_newest_version_can_be_bounded() {
     let authority = Authority::new();
     let server = serve(&authority.issue("localhost"), None).await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ca.pem");
-    std::fs::write(&path, Authority::new().pem()).unwrap();
-    let client = with(TlsSettings { ca_file: Some(path.clone()), ..TlsSettings::default() });
-    refusal(&client, &url(&server, "localhost")).await;
-
-    std::fs::write(&path, "half a certifi").unwrap();
-    tokio::time::pause();
-    tokio::time::advance(crate::stamp::RECHECK).await;
-    tokio::time::resume();
-    refusal(&client, &url(&server, "localhost")).await;
-
-    std::fs::write(&path, authority.pem()).unwrap();
-    tokio::time::pause();
-    tokio::time::advance(crate::stamp::RECHECK).await;
-    tokio::time::resume();
-    assert_eq!(get(&client, &url(&server, "localhost")).await.unwrap().status, 200);
+    let tls = TlsSettings { ca: Some(authority.pem()), max_version: Some(TlsVersion::Tls12), ..TlsSettings::default() };
+    assert_eq!(get(&with(tls.clone()), &url(&server, "localhost")).await.unwrap().status, 200);
+    assert_eq!(server.tls_versions(), ["TLSv1_2"]);
+    let error =
+        Client::new(&Settings { tls: TlsSettings { min_version: TlsVersion::Tls13, ..tls }, ..Settings::default() });
+    assert!(error.unwrap_err().to_string().starts_with("`tls.max_version`: "));
 }
 
 #[test]
@@ -170,8 +192,11 @@ fn tls_settings_that_cannot_work_name_their_key() {
         ),
         (TlsSettings { ca_file: Some(key.clone()), ..none() }, "`tls.ca_file`: "),
         (TlsSettings { ca: Some("nothing".into()), ..none() }, "`tls.ca`: the value holds no certificate in PEM"),
-        (TlsSettings { cert_file: Some(cert.clone()), ..none() }, "`tls.cert_file`: needs `tls.key_file` too"),
-        (TlsSettings { key_file: Some(key), ..none() }, "`tls.key_file`: needs `tls.cert_file` too"),
+        (
+            TlsSettings { cert_file: Some(cert.clone()), ..none() },
+            "`tls.cert_file`: needs `tls.key_file` or `tls.key` too",
+        ),
+        (TlsSettings { key_file: Some(key), ..none() }, "`tls.key_file`: needs `tls.cert_file` or `tls.cert` too"),
         (TlsSettings { cert_file: Some(cert.clone()), key_file: Some(cert.clone()), ..none() }, "`tls.key_file`: "),
         (TlsSettings { cert_file: Some(cert), key_file: Some(other_key), ..none() }, "`tls.key_file`: the key in "),
         (TlsSettings { server_name: Some("not a name".into()), ..none() }, "`tls.server_name`: \"not a name\""),
@@ -181,7 +206,7 @@ fn tls_settings_that_cannot_work_name_their_key() {
     }
 }
 
-fn write(folder: &std::path::Path, leaf: &Leaf) -> (PathBuf, PathBuf) {
+pub(super) fn write(folder: &std::path::Path, leaf: &Leaf) -> (PathBuf, PathBuf) {
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     std::fs::write(&cert, &leaf.cert).unwrap();
     std::fs::write(&key, &leaf.key).unwrap();

@@ -1,14 +1,17 @@
-//! URLs, authentication, headers and TLS.
+//! What scrape jobs and sinks have in common: URLs, authentication, headers, TLS, proxies.
+
+mod auth;
+mod proxy;
+mod tls;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::check::Check;
 use crate::section::Section;
-use crate::setting::{At, Setting, filled, word};
-use crate::settings::{Auth, Credential, HttpClient, Secret, TlsSettings, TlsVersion};
+use crate::setting::{Setting, filled};
+use crate::settings::{HttpClient, Secret};
 use crate::source::Place;
 use crate::tree::Node;
 
@@ -78,14 +81,16 @@ impl Url {
 
 /// The keys that scrape jobs and sinks share.
 pub(super) fn client(section: &mut Section<'_>, url: Option<&Url>, check: &mut Check<'_>) -> HttpClient {
-    let basic = section.section("basic_auth", check).and_then(|auth| basic_auth(auth, check));
-    let authorization = section.section("authorization", check).and_then(|auth| authorization(auth, check));
-    if basic.is_some() && authorization.is_some() {
-        let place = section.key_place("authorization");
-        check.error(place, "`basic_auth` and `authorization` exclude each other", "", "remove one of them");
-        check.also(section.key_place("basic_auth"), "the other");
-    }
-    let auth = basic.or(authorization);
+    read(section, url, &auth::KINDS, check)
+}
+
+/// The same for a sink whose requests can be signed for AWS.
+pub(super) fn signing_client(section: &mut Section<'_>, url: Option<&Url>, check: &mut Check<'_>) -> HttpClient {
+    read(section, url, &auth::KINDS_WITH_SIGV4, check)
+}
+
+fn read(section: &mut Section<'_>, url: Option<&Url>, kinds: &[auth::Kind], check: &mut Check<'_>) -> HttpClient {
+    let auth = auth::read(section, kinds, check);
     if auth.is_some() && url.is_some_and(Url::travels_openly) {
         let help = "use https, or reach the receiver through a local proxy that does";
         check.warn(section.key_place("url"), "credentials are sent unencrypted over http", "", help);
@@ -93,54 +98,20 @@ pub(super) fn client(section: &mut Section<'_>, url: Option<&Url>, check: &mut C
     HttpClient {
         auth,
         headers: headers(section, check),
-        tls: section.section("tls_config", check).map(|tls| tls_config(tls, check)).unwrap_or_default(),
+        tls: section.section("tls_config", check).map(|tls| tls::read(tls, check)).unwrap_or_default(),
+        proxy: proxy::read(section, check),
+        enable_http2: section.or("enable_http2", true, check),
         follow_redirects: section.or("follow_redirects", true, check),
     }
 }
 
-fn basic_auth(mut section: Section<'_>, check: &mut Check<'_>) -> Option<Auth> {
-    let username: Option<At<String>> = section.need("username", check);
-    let password = credential(&mut section, "password", "password_file", check);
-    section.later(&["username_file", "username_ref", "password_ref"]).finish(check);
-    Some(Auth::Basic { username: username?.value, password: password? })
-}
-
-fn authorization(mut section: Section<'_>, check: &mut Check<'_>) -> Option<Auth> {
-    let scheme: At<String> = section.get("type", check).unwrap_or(At { value: "Bearer".into(), place: section.place });
-    if scheme.value.eq_ignore_ascii_case("basic") {
-        check.error(scheme.place, "basic authentication has its own key", "", "use `basic_auth`");
-    } else if scheme.value.is_empty() || !scheme.value.bytes().all(|b| b.is_ascii_graphic()) {
-        check.error(scheme.place, "this is not an authentication scheme", "", "write one word, such as Bearer");
+/// Reports two keys that stand side by side where only one may.
+fn exclude(section: &Section<'_>, one: &str, other: &str, check: &mut Check<'_>) {
+    if section.has(one) && section.has(other) {
+        let message = format!("`{one}` and `{other}` exclude each other");
+        check.error(section.key_place(other), message, "", "remove one of them");
+        check.also(section.key_place(one), "the other");
     }
-    let credentials = credential(&mut section, "credentials", "credentials_file", check);
-    section.later(&["credentials_ref"]).finish(check);
-    Some(Auth::Authorization { scheme: scheme.value, credentials: credentials? })
-}
-
-/// A secret given in place or as a file, exactly one of them.
-fn credential(
-    section: &mut Section<'_>,
-    inline: &'static str,
-    file: &'static str,
-    check: &mut Check<'_>,
-) -> Option<Credential> {
-    let both = section.node(inline).is_some() && section.node(file).is_some();
-    let neither = section.node(inline).is_none() && section.node(file).is_none();
-    if both {
-        let help = "remove one of them";
-        check.error(section.key_place(file), format!("`{inline}` and `{file}` exclude each other"), "", help);
-        check.also(section.key_place(inline), "the other");
-    }
-    if neither {
-        let help = "with the file, the secret stays out of the configuration and can change while weir runs";
-        check.error(section.place, format!("`{inline}` or `{file}` is missing"), "", help);
-    }
-    let value: Option<At<Secret>> = section.get(inline, check);
-    if let Some(value) = &value {
-        header_value(value.value.expose(), value.place, check);
-    }
-    let path: Option<PathBuf> = section.value(file, check);
-    value.map(|at| Credential::Value(at.value)).or(path.map(Credential::File))
 }
 
 fn headers(section: &mut Section<'_>, check: &mut Check<'_>) -> Vec<(String, Secret)> {
@@ -169,38 +140,4 @@ pub(super) fn header_value(value: &str, place: Place, check: &mut Check<'_>) {
         let help = "it holds a control character, perhaps a newline, or a character that is not ASCII";
         check.error(place, "this value cannot stand in an HTTP header", "", help);
     }
-}
-
-fn tls_config(mut section: Section<'_>, check: &mut Check<'_>) -> TlsSettings {
-    let versions =
-        [("TLS12", Some(TlsVersion::Tls12)), ("TLS13", Some(TlsVersion::Tls13)), ("TLS10", None), ("TLS11", None)];
-    let min_version = section.node("min_version").and_then(|node| {
-        let version = word(node, &versions, check)?;
-        if version.is_none() {
-            check.error(node.place, "this version of TLS is not safe", "", "use TLS12 or TLS13");
-        }
-        version
-    });
-    let tls = TlsSettings {
-        ca_file: section.value("ca_file", check),
-        ca: section.value("ca", check),
-        cert_file: section.value("cert_file", check),
-        key_file: section.value("key_file", check),
-        server_name: section.value("server_name", check),
-        insecure_skip_verify: section.or("insecure_skip_verify", false, check),
-        min_version: min_version.unwrap_or_default(),
-    };
-    if section.node("cert_file").is_some() != section.node("key_file").is_some() {
-        check.error(section.place, "`cert_file` and `key_file` belong together", "", "give both or none");
-    }
-    if section.node("ca").is_some() && section.node("ca_file").is_some() {
-        check.error(section.key_place("ca"), "`ca` and `ca_file` exclude each other", "", "remove one of them");
-    }
-    if tls.insecure_skip_verify {
-        let help = "give the receiver's authority as `ca_file` instead";
-        let place = section.key_place("insecure_skip_verify");
-        check.warn(place, "certificates are not verified: anybody on the way can read and change the data", "", help);
-    }
-    section.later(&["cert", "key", "max_version", "ca_ref", "cert_ref", "key_ref"]).finish(check);
-    tls
 }

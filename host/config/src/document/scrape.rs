@@ -11,7 +11,7 @@ use crate::settings::{FileSd, Global, Scheme, ScrapeConfig, ScrapeLimits, Static
 use crate::tree::Node;
 
 /// Keys of Prometheus that weir does not have yet.
-const LATER: [&str; 38] = [
+const LATER: [&str; 34] = [
     "always_scrape_classic_histograms",
     "azure_sd_configs",
     "bearer_token",
@@ -23,7 +23,6 @@ const LATER: [&str; 38] = [
     "docker_sd_configs",
     "dockerswarm_sd_configs",
     "ec2_sd_configs",
-    "enable_http2",
     "eureka_sd_configs",
     "fallback_scrape_protocol",
     "gce_sd_configs",
@@ -40,11 +39,8 @@ const LATER: [&str; 38] = [
     "native_histogram_bucket_limit",
     "native_histogram_min_bucket_factor",
     "nerve_sd_configs",
-    "no_proxy",
     "nomad_sd_configs",
-    "oauth2",
     "openstack_sd_configs",
-    "proxy_url",
     "puppetdb_sd_configs",
     "scrape_classic_histograms",
     "scrape_protocols",

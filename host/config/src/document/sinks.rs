@@ -29,17 +29,11 @@ pub(super) fn remote_write(
 ) -> Option<RemoteWrite> {
     let mut section = section.later(&[
         "azuread",
-        "enable_http2",
         "google_iam",
         "metadata_config",
-        "no_proxy",
-        "oauth2",
-        "proxy_from_environment",
-        "proxy_url",
         "round_robin_dns",
         "send_exemplars",
         "send_native_histograms",
-        "sigv4",
     ]);
     let url: Option<At<Url>> = section.need("url", check);
     let name = name(&mut section, url.as_ref(), taken, check);
@@ -47,7 +41,7 @@ pub(super) fn remote_write(
     let queue = queue(&mut section, WhenFull::DropOldest, check);
     let sink = RemoteWrite {
         name,
-        http: http::client(&mut section, url.as_ref().map(|url| &url.value), check),
+        http: http::signing_client(&mut section, url.as_ref().map(|url| &url.value), check),
         url: url.as_ref().map(|url| url.value.0.clone()).unwrap_or_default(),
         remote_timeout: positive(&mut section, "remote_timeout", Duration::from_secs(30), check),
         write_relabel_configs: relabel::read(&mut section, "write_relabel_configs", check),
@@ -65,7 +59,7 @@ pub(super) fn loki(
     taken: &mut Vec<At<String>>,
     check: &mut Check<'_>,
 ) -> Option<Loki> {
-    let mut section = section.later(&["backoff_config", "oauth2", "proxy_url", "structured_metadata"]);
+    let mut section = section.later(&["backoff_config", "structured_metadata"]);
     let url: Option<At<Url>> = section.need("url", check);
     let name = name(&mut section, url.as_ref(), taken, check);
     let mut external_labels = global.external_labels.clone();
