@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "tests say what counts they reached")]
 
 mod backends;
+mod client_auth;
 mod commands;
 mod connections;
 mod crash;

@@ -35,14 +35,29 @@ impl Authority {
 
     /// A certificate for a host or a client.
     pub fn issue(&self, name: &str) -> Leaf {
+        self.issue_until(name, 4096)
+    }
+
+    /// The same, valid until this year.
+    pub fn issue_until(&self, name: &str, year: i32) -> Leaf {
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let cert = params.signed_by(&key, &self.0).unwrap();
         Leaf { cert: cert.pem(), key: key.serialize_pem() }
     }
 
     /// Its own certificate, for those who trust it.
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+}
+
+impl Leaf {
+    /// A certificate that vouches for itself.
+    pub fn self_signed(name: &str) -> Self {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        Self { cert: made.cert.pem(), key: made.signing_key.serialize_pem() }
     }
 }
 
@@ -70,7 +85,12 @@ struct Seen {
 impl Front {
     /// Starts one with a certificate of `authority`. With `clients`, who connects must show a certificate of that authority.
     pub async fn start(upstream: SocketAddr, authority: &Authority, clients: Option<&Authority>) -> Self {
-        let acceptor = TlsAcceptor::from(Arc::new(server(&authority.issue("localhost"), clients)));
+        Self::showing(upstream, &authority.issue("localhost"), clients).await
+    }
+
+    /// Starts one that shows this certificate.
+    pub async fn showing(upstream: SocketAddr, leaf: &Leaf, clients: Option<&Authority>) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(server(leaf, clients)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("localhost:{}", listener.local_addr().unwrap().port());
         let seen = Arc::new(Mutex::new(Seen::default()));

@@ -21,7 +21,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A lease that was refused is replaced no more often than this: a server that refuses everybody would otherwise make us
 /// fetch with every request.
-const BETWEEN_REFUSALS: Duration = Duration::from_secs(5);
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(2);
 
 /// What was given, and for how long; for good without a time.
 pub(crate) struct Given<T> {
@@ -99,9 +99,9 @@ impl<S: Send + 'static, T: Clone + Send + 'static> Lease<S, T> {
     pub(crate) fn refused(&self, which: u64) -> bool {
         let now = Instant::now();
         let mut state = self.0.lock();
-        if state.which != which {
-            // Somebody else has seen to it.
-            return state.held.is_some();
+        if state.which != which || state.held.is_none() {
+            // Somebody else has seen to it, or is about to.
+            return true;
         }
         if state.refused.is_some_and(|last| now.duration_since(last) < BETWEEN_REFUSALS) {
             return false;

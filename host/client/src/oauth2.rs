@@ -1,7 +1,6 @@
 //! Tokens for a client's credentials (RFC 6749 section 4.4), as Prometheus gets them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use form_urlencoded::Serializer;
@@ -37,15 +36,18 @@ struct Endpoint {
     id: String,
     scopes: String,
     params: Vec<(String, Secret)>,
-    /// Found out at the first token: endpoints want the secret in a header or in the body, and do not say which.
-    in_body: AtomicBool,
+    /// Whether the secret goes into the body; found out at the first token, for endpoints want it in a header or in the
+    /// body and do not say which.
+    in_body: OnceLock<bool>,
 }
 
+/// RFC 6749 section 5.1.
 #[derive(Deserialize)]
 struct Token {
-    access_token: String,
-    #[serde(default)]
-    token_type: Option<String>,
+    #[serde(rename = "access_token")]
+    text: String,
+    #[serde(rename = "token_type", default)]
+    scheme: Option<String>,
     #[serde(default)]
     expires_in: Option<Seconds>,
 }
@@ -80,7 +82,7 @@ impl Tokens {
             id: settings.client_id.clone(),
             scopes: settings.scopes.join(" "),
             params: settings.endpoint_params.clone(),
-            in_body: AtomicBool::new(false),
+            in_body: OnceLock::new(),
         });
         let lease = Lease::new(move |secret: String| {
             let endpoint = Arc::clone(&endpoint);
@@ -103,30 +105,28 @@ impl Tokens {
 
 impl Endpoint {
     async fn fetch(&self, secret: &str) -> Result<Given<HeaderValue>, RequestError> {
-        let in_body = self.in_body.load(Ordering::Relaxed);
-        let (status, text) = self.ask(secret, in_body).await?;
-        // Go's client tries the other way after any refusal, as long as it does not know.
-        let (status, text, in_body) = if !in_body && matches!(status.as_u16(), 400 | 401 | 403) {
-            let (status, text) = self.ask(secret, true).await?;
-            (status, text, true)
-        } else {
-            (status, text, in_body)
-        };
+        let known = self.in_body.get().copied();
+        let mut in_body = known.unwrap_or(false);
+        let (mut status, mut text) = self.ask(secret, in_body).await?;
+        if known.is_none() && matches!(status.as_u16(), 400 | 401 | 403) {
+            in_body = true;
+            (status, text) = self.ask(secret, in_body).await?;
+        }
         if !status.is_success() {
             return Err(self.failure(secret, &format!("{status}: {}", words(&self.scrubbed(secret, &text)))));
         }
-        self.in_body.store(in_body, Ordering::Relaxed);
+        let _ = self.in_body.set(in_body);
         let token: Token = serde_json::from_str(&text)
             .map_err(|_| self.failure(secret, "its answer is not the JSON of a token (RFC 6749 section 5.1)"))?;
-        if token.access_token.is_empty() {
+        if token.text.is_empty() {
             return Err(self.failure(secret, "its answer holds no access_token"));
         }
-        let scheme = match token.token_type {
+        let scheme = match token.scheme {
             Some(scheme) if scheme.eq_ignore_ascii_case("bearer") => "Bearer".into(),
             Some(scheme) if !scheme.is_empty() => scheme,
             _ => "Bearer".into(),
         };
-        let value = sensitive(&format!("{scheme} {}", token.access_token))
+        let value = sensitive(&format!("{scheme} {}", token.text))
             .map_err(|_| self.failure(secret, "its token holds a control character or a line break"))?;
         Ok(Given { value, lasts: token.expires_in.and_then(Seconds::duration) })
     }
@@ -156,12 +156,14 @@ impl Endpoint {
         if in_body {
             form.append_pair("client_id", &self.id).append_pair("client_secret", secret);
         } else {
-            // both encoded as in a form (RFC 6749 section 2.3.1)
-            let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-            let basic = basic_header(&encoded(&self.id), &encoded(secret));
-            headers.insert(header::AUTHORIZATION, basic.map_err(|e| self.failure(secret, e))?);
+            headers.insert(header::AUTHORIZATION, self.basic(secret).map_err(|e| self.failure(secret, e))?);
         }
         Ok((headers, form.finish()))
+    }
+
+    /// User and password encoded as in a form (RFC 6749 section 2.3.1).
+    fn basic(&self, secret: &str) -> Result<HeaderValue, &'static str> {
+        basic_header(&encoded(&self.id), &encoded(secret))
     }
 
     fn failure(&self, secret: &str, reason: &str) -> RequestError {
@@ -169,14 +171,18 @@ impl Endpoint {
         RequestError::Token { endpoint: host_of(&self.uri).to_string(), reason }
     }
 
-    /// An endpoint may repeat what it was told.
+    /// An endpoint may repeat what it was told, in any of the forms in which it was told.
     fn scrubbed(&self, secret: &str, text: &str) -> String {
-        let told = std::iter::once(secret).chain(self.params.iter().map(|(_, value)| value.expose()));
-        told.filter(|told| !told.is_empty()).fold(text.to_owned(), |text, told| {
-            let encoded: String = form_urlencoded::byte_serialize(told.as_bytes()).collect();
-            text.replace(told, "<secret>").replace(&encoded, "<secret>")
-        })
+        let basic = self.basic(secret).ok();
+        let basic = basic.iter().filter_map(|value| value.to_str().ok()?.split(' ').nth(1));
+        let params = self.params.iter().map(|(_, value)| value.expose());
+        let told = basic.chain([secret]).chain(params).filter(|told| !told.is_empty());
+        told.fold(text.to_owned(), |text, told| text.replace(told, "<secret>").replace(&encoded(told), "<secret>"))
     }
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 impl Seconds {

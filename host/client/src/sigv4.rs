@@ -123,10 +123,6 @@ impl What<'_> {
 
 /// As it will be sent: without a port that the scheme implies.
 fn host_header(uri: &Uri) -> String {
-    let host = uri.host().unwrap_or_default();
-    match (uri.scheme_str(), uri.port_u16()) {
-        (Some("http"), Some(80)) | (Some("https"), Some(443)) => host.to_owned(),
-        (_, Some(_)) => host_of(uri).to_string(),
-        (_, None) => host.to_owned(),
-    }
+    let implied = matches!((uri.scheme_str(), uri.port_u16()), (Some("http"), Some(80)) | (Some("https"), Some(443)));
+    if implied { uri.host().unwrap_or_default().to_owned() } else { host_of(uri).to_string() }
 }

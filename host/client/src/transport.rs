@@ -93,9 +93,9 @@ fn pool(settings: &Settings, proxies: &Arc<Proxies>) -> Result<Pool, BuildError>
         Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name)),
         None => https,
     };
-    let wrap = |dial| match settings.enable_http2 {
-        true => https.enable_http1().enable_http2().wrap_connector(dial),
-        false => https.enable_http1().wrap_connector(dial),
+    let wrap = |dial| {
+        let https = https.enable_http1();
+        if settings.enable_http2 { https.enable_http2().wrap_connector(dial) } else { https.wrap_connector(dial) }
     };
     Ok(Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())

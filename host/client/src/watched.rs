@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::BuildError;
+use crate::authorization::sensitive;
 use crate::secret_text::read;
 use crate::settings::Credential;
 use crate::stamp::Stamp;
@@ -91,12 +92,9 @@ impl Watched<String> {
         value_key: &'static str,
         file_key: &'static str,
     ) -> Result<Self, BuildError> {
-        let check = move |text: String, key| match http::HeaderValue::from_str(&text) {
-            Ok(_) => Ok(text),
-            Err(_) => {
-                let problem = "the secret holds a control character or a line break".into();
-                Err(BuildError::Value { key, problem })
-            }
+        let check = move |text: String, key| {
+            let checked = sensitive(&text).map_err(|problem| BuildError::Value { key, problem: problem.into() });
+            checked.map(|_| text)
         };
         match credential {
             Credential::Value(secret) => {

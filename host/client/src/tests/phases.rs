@@ -75,12 +75,12 @@ async fn each_step_to_a_connection_has_a_time_of_its_own() {
     // a listener whose backlog is full swallows what is sent to it
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut fill = Vec::new();
+    let backlog = socket.listen(1).unwrap();
+    let address = backlog.local_addr().unwrap();
+    let mut waiting = Vec::new();
     while let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-        fill.push(stream);
-        assert!(fill.len() < 100, "the backlog does not fill");
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the backlog does not fill");
     }
     let error = client.post(&uri(&format!("http://{address}/")), HeaderMap::new(), "x".into(), soon()).await;
     assert_eq!(phase(&error.unwrap_err()), Phase::Connect);

@@ -51,12 +51,12 @@ impl Drop for Proxy {
 }
 
 async fn pass(mut client: impl AsyncRead + AsyncWrite + Unpin, to: u16, answer: &str, heard: &Mutex<Vec<String>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
         let Ok(byte) = client.read_u8().await else { return };
-        head.push(byte);
+        request.push(byte);
     }
-    let text = String::from_utf8(head).unwrap();
+    let text = String::from_utf8(request).unwrap();
     heard.lock().unwrap().push(text.clone());
     let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
     if text.starts_with("CONNECT ") {

@@ -92,7 +92,8 @@ fn oauth2(mut section: Section<'_>, check: &mut Check<'_>) -> Option<Auth> {
 fn sigv4(mut section: Section<'_>, check: &mut Check<'_>) -> Option<Auth> {
     let access_key: Option<String> = section.value("access_key", check);
     let secret_key: Option<Secret> = section.value("secret_key", check);
-    if access_key.is_some() != secret_key.is_some() {
+    let halved = access_key.is_some() != secret_key.is_some();
+    if halved {
         let help = "give both, or none for those of the environment";
         check.error(section.place, "`access_key` and `secret_key` belong together", "", help);
     }
@@ -109,7 +110,7 @@ fn sigv4(mut section: Section<'_>, check: &mut Check<'_>) -> Option<Auth> {
         role_arn: role_arn.map(|at| at.value),
     };
     section.later(&["external_id", "use_fips_sts_endpoint"]).finish(check);
-    Some(Auth::SigV4(Box::new(sigv4)))
+    (!halved).then(|| Auth::SigV4(Box::new(sigv4)))
 }
 
 /// A secret given in place or as a file, exactly one of them.
