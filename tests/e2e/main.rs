@@ -20,6 +20,7 @@ mod many_files;
 mod outage;
 mod pages;
 mod policies;
+mod queue_commands;
 mod reference;
 mod same_as_prometheus;
 mod swap;

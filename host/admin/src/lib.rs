@@ -8,6 +8,7 @@
 //! | `/-/reload` | POST, PUT | reads the configuration again: 200, or 500 with what is wrong with it |
 //! | `/api/v1/targets` | GET | the targets and how they do, in the shape of Prometheus' API |
 //! | `/api/v1/ledger` | GET | what became of every record; see [`ledger`] |
+//! | `/api/v1/queues` | GET | the sinks' disk queues, as `weir queue ls --json` shows them |
 //!
 //! It has no password: the configuration's default is to listen on loopback only.
 
@@ -50,6 +51,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The `data` of `/api/v1/targets`.
     fn targets(&self) -> impl Future<Output = Value> + Send;
+
+    /// The `data` of `/api/v1/queues`.
+    fn queues(&self) -> impl Future<Output = Value> + Send;
 }
 
 struct Admin<S> {
@@ -77,6 +81,7 @@ fn router<S: Source>(metrics: Metrics, source: S, reloads: mpsc::Sender<ReloadRe
         .route("/-/reload", post(reload::<S>).put(reload::<S>))
         .route("/api/v1/targets", get(targets::<S>))
         .route("/api/v1/ledger", get(show_ledger::<S>))
+        .route("/api/v1/queues", get(queues::<S>))
         .with_state(Arc::new(Admin { metrics, source, reloads }))
 }
 
@@ -129,6 +134,10 @@ async fn targets<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
 /// Prometheus' envelope.
 fn success(data: Value) -> Response {
     axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
+}
+
+async fn queues<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    success(admin.source.queues().await)
 }
 
 #[cfg(test)]

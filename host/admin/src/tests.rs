@@ -30,6 +30,9 @@ impl Source for Given {
     async fn targets(&self) -> Value {
         serde_json::json!({ "activeTargets": [] })
     }
+    async fn queues(&self) -> Value {
+        serde_json::json!({ "queues": [] })
+    }
 }
 
 /// Answers reloads with `outcome`.
@@ -90,6 +93,8 @@ async fn the_api_has_the_shape_of_prometheus() {
     let (router, _) = router_with(&[], Ok(()));
     let (_, _, text) = ask(&router, "GET", "/api/v1/targets", "").await;
     assert_eq!(text, r#"{"data":{"activeTargets":[]},"status":"success"}"#);
+    let (_, _, text) = ask(&router, "GET", "/api/v1/queues", "").await;
+    assert_eq!(text, r#"{"data":{"queues":[]},"status":"success"}"#);
 }
 
 #[tokio::test]

@@ -28,5 +28,5 @@ mod wire;
 pub use batch::BatchSettings;
 pub use protocol::Protocol;
 pub use settings::{LokiSettings, QueueSettings, RemoteWriteSettings, RemoteWriteVersion, SendSettings};
-pub use sinks::{Destinations, LokiOutlet, SinkError, SinkHealth, Sinks};
+pub use sinks::{Destinations, LokiOutlet, SinkError, SinkHealth, SinkQueue, Sinks, queues_dir};
 pub use weir_queue::{Health, WhenFull};

@@ -2,6 +2,7 @@
 
 mod open;
 mod outlet;
+mod queues;
 mod reload;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::{loki, remote_write};
 use open::{Encode, Spec};
 
 pub use outlet::{Destinations, LokiOutlet};
+pub use queues::{SinkQueue, queues_dir};
 
 /// How often buffers are looked at and gauges set: a quarter of the usual deadline, so that nothing waits much longer.
 const TICK: Duration = Duration::from_millis(250);

@@ -97,7 +97,7 @@ fn read_slot(file: &dyn SegmentFile, slot: u64) -> Option<(u64, Cursor)> {
     decode(&bytes)
 }
 
-fn encode(turn: u64, cursor: &Cursor) -> [u8; SLOT_BYTES] {
+pub(crate) fn encode(turn: u64, cursor: &Cursor) -> [u8; SLOT_BYTES] {
     let place = |p: Position| [p.at.seq, p.at.entries, p.segment, p.offset];
     let (flight, entries) = cursor.flight.map_or(([0; 4], 0), |(position, entries)| (place(position), entries));
     let [r0, r1, r2, r3] = place(cursor.read);
@@ -132,6 +132,6 @@ fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(u64, Cursor)> {
         durable: Totals { seq: d0, entries: d1 },
         maybe_old: false,
     };
-    let plausible = [r0, r1, r2, f0, f1, f2, d0, d1].into_iter().all(|total| total < 1 << 55) && r0 != 0;
+    let plausible = [r0, r1, r2, r3, f0, f1, f2, f3, d0, d1].into_iter().all(|total| total < 1 << 55) && r0 != 0;
     (magic == MAGIC && plausible).then_some((turn, cursor))
 }

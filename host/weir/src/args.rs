@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::queues::QueueCommand;
+
 /// A telemetry collector whose processing is WebAssembly.
 ///
 /// weir scrapes Prometheus targets and tails log files, sends what it reads through your plugins, and delivers it by
@@ -33,6 +35,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Look at the sinks' disk queues, or send what is left in them
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Run with embedded defaults: scrape weir itself and a node exporter on :9100, tail this machine's logs, deliver to a
     /// receiver inside weir that shows what arrives
     Demo {
@@ -45,7 +50,7 @@ pub(crate) enum Command {
     },
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u64 = number.parse().map_err(|_| format!("{text:?} is no duration such as 10s or 2m"))?;
     match unit {

@@ -209,6 +209,11 @@ impl Collector {
         problems
     }
 
+    /// The sinks' queues.
+    pub(crate) fn queues(&self) -> Vec<weir_push::SinkQueue> {
+        self.parts.sinks.queues()
+    }
+
     /// The plugins that run.
     pub(crate) fn plugin_names(&self) -> Vec<String> {
         names(&self.plugins.current()).into_iter().map(str::to_owned).collect()

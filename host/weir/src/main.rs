@@ -6,6 +6,7 @@ mod check;
 mod collector;
 mod demo;
 mod failure;
+mod queues;
 mod reloads;
 mod restart;
 mod routes;
@@ -20,6 +21,7 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
+use crate::queues::QueueCommand;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -46,6 +48,8 @@ fn dispatch(args: Args) -> Result<(), Failure> {
     match command {
         Command::Run { config } => runtime()?.block_on(run::run(&config)),
         Command::Check { config } => runtime()?.block_on(async { check::check(&config) }),
+        Command::Queue(QueueCommand::Drain { config, timeout }) => runtime()?.block_on(queues::drain(&config, timeout)),
+        Command::Queue(command) => queues::run(command),
         Command::Demo { print_config: true, .. } => demo::print_config(),
         Command::Demo { run_for, .. } => runtime()?.block_on(demo::run(run_for)),
     }

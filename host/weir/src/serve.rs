@@ -15,6 +15,7 @@ use weir_telemetry::{Ledger, Metrics};
 
 use crate::collector::Collector;
 use crate::failure::Failure;
+use crate::queues;
 
 /// Listens on the admin address.
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -108,6 +109,13 @@ impl Source for Pages {
             })
             .collect();
         json!({ "activeTargets": active, "droppedTargets": dropped })
+    }
+
+    async fn queues(&self) -> Value {
+        let queues = self.0.read().await.queues();
+        // how many bytes the files have the disk knows
+        let rows = tokio::task::spawn_blocking(move || queues.iter().map(queues::live_row).collect::<Vec<_>>()).await;
+        json!({ "queues": rows.unwrap_or_default() })
     }
 }
 

@@ -139,5 +139,5 @@ pub(super) fn queue_dir(data_dir: &Path, component: &str) -> PathBuf {
             }
         }
     }
-    data_dir.join("queue").join(name)
+    super::queues_dir(data_dir).join(name)
 }

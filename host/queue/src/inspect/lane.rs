@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::totals::Start;
 use super::{Damage, DamageKind, Lane, Record, RecordState, Segment};
+use crate::cursor::Position;
 use crate::format::{HEADER_BYTES, Header, Totals, any_header_at, next_header};
 use crate::segment;
 use crate::stats::Volume;
@@ -22,6 +23,10 @@ pub(super) struct Walk<'a> {
     at: Option<Totals>,
     /// Where bytes began that hold no header, until the next header says what was there.
     gap: Option<Damage>,
+    /// The last good header whose record is not there whole, with no record behind it.
+    torn: Option<Header>,
+    /// The record in flight was there.
+    flight_seen: bool,
 }
 
 /// What a look at one segment needs.
@@ -35,20 +40,32 @@ struct Part<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(storage: &'a dyn Storage, dir: &'a Path, of: (u64, u16), bodies: bool, in_use: bool) -> Self {
-        Self { storage, dir, of, bodies, in_use, lane: Lane::default(), at: None, gap: None }
+        Self {
+            storage,
+            dir,
+            of,
+            bodies,
+            in_use,
+            lane: Lane::default(),
+            at: None,
+            gap: None,
+            torn: None,
+            flight_seen: false,
+        }
     }
 
     pub(super) fn look(mut self, progress: &mut dyn FnMut(u64), visit: &mut dyn FnMut(&Record)) -> io::Result<Lane> {
         let files = segment::list(self.storage, self.dir)?;
-        let mut start = Start::of(self.storage, self.dir)?;
-        self.at = start.cursor.map(|_| start.read.at);
+        let first = files.first().map(|(index, _)| *index);
+        let mut start = Start::of(self.storage, self.dir, first)?;
+        self.at = start.is_known.then_some(start.read.at);
         let last = files.last().map(|(index, _)| *index);
         for (index, path) in &files {
             let file = match self.storage.open(path, Mode::Read) {
                 // sent and removed since the list was made: go on where the sender stands now
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    start = Start::of(self.storage, self.dir)?;
-                    self.at = start.cursor.map(|_| start.read.at).max(self.at);
+                    start = Start::of(self.storage, self.dir, first)?;
+                    self.at = start.is_known.then_some(start.read.at).max(self.at);
                     continue;
                 }
                 other => other?,
@@ -65,7 +82,7 @@ impl<'a> Walk<'a> {
             let mut at = self.part(&part, 0, sent, true, progress, visit)?;
             at = self.part(&part, at.max(sent), bytes, false, progress, visit)?;
             if at < bytes && *index >= start.read.segment {
-                self.rest(&part, at, bytes, Some(*index) == last)?;
+                self.rest(&part, at, bytes)?;
             }
         }
         self.finish(&start, last.unwrap_or_default());
@@ -111,6 +128,7 @@ impl<'a> Walk<'a> {
             if (!sent || flight) && self.bodies && !self.body_is_good(part, place, &header)? {
                 state = RecordState::Damaged;
             }
+            self.flight_seen |= flight;
             if !sent || flight {
                 self.count(&header);
             }
@@ -143,55 +161,52 @@ impl<'a> Walk<'a> {
             self.lost(Damage { seq: before.seq, lost, ..gap });
         }
         self.at = Some(header.end().max(before));
+        self.torn = None;
     }
 
     /// The end of a segment, without a record in it.
-    fn rest(&mut self, part: &Part<'_>, at: u64, end: u64, is_last: bool) -> io::Result<()> {
-        let before = self.at.unwrap_or(Totals::START);
-        let here = Damage {
-            kind: DamageKind::Header,
-            segment: part.index,
-            offset: at,
-            bytes: end - at,
-            seq: before.seq,
-            lost: Volume::default(),
-        };
-        let header = match any_header_at(part.file, at, end) {
+    fn rest(&mut self, part: &Part<'_>, at: u64, end: u64) -> io::Result<()> {
+        let seq = self.at.unwrap_or(Totals::START).seq;
+        let (segment, bytes, lost) = (part.index, end - at, Volume::default());
+        let here = Damage { kind: DamageKind::Header, segment, offset: at, bytes, seq, lost };
+        match any_header_at(part.file, at, end) {
             Err(error) if is_bad(&error) => {
                 self.gap.get_or_insert(Damage { kind: DamageKind::Unreadable, ..here });
-                return Ok(());
             }
-            other => other?,
-        };
-        if !is_last {
+            Err(error) => return Err(error),
             // a good header that a later segment takes over from is no damage
-            if header.is_none_or(|header| header.seq < part.limit) {
+            Ok(Some(header)) if header.seq >= part.limit => {}
+            Ok(header) => {
                 self.gap.get_or_insert(here);
+                self.torn = header.filter(|header| header.seq >= seq).or(self.torn);
             }
-        } else if !self.in_use {
-            let lost = header.filter(|header| header.seq >= before.seq).map_or(before, |header| header.end());
-            self.gap.get_or_insert(Damage { kind: DamageKind::TornTail, lost: lost.since(before), ..here });
         }
         Ok(())
     }
 
-    /// What the cursor says was durable and is not there.
+    /// The end of the lane: what the cursor says was durable and is not there, and a record that is not there whole.
     fn finish(&mut self, start: &Start, last: u64) {
+        if let Some((flight, entries)) = start.flight.filter(|_| !self.flight_seen && !self.in_use) {
+            let lost = Volume { records: 1, entries: entries.into(), bytes: 0 };
+            let Position { at, segment, offset } = flight;
+            self.lost(Damage { kind: DamageKind::Missing, segment, offset, bytes: 0, seq: at.seq, lost });
+        }
         let at = self.at.unwrap_or(Totals::START);
         let durable = start.cursor.map_or(at, |cursor| cursor.durable).max(at);
-        let lost = durable.since(at);
-        let end = self.lane.segments.last().map_or(0, |segment| segment.bytes);
-        match self.gap.take() {
-            Some(gap) if lost.records > 0 => {
-                let kind = if gap.kind == DamageKind::TornTail { DamageKind::Header } else { gap.kind };
-                self.lost(Damage { kind, lost, ..gap });
-            }
-            Some(gap) => self.lost(gap),
-            None if lost.records > 0 && !self.in_use => {
-                self.lost(Damage { kind: DamageKind::Missing, segment: last, offset: end, bytes: 0, seq: at.seq, lost })
-            }
-            None => {}
+        let end = self.torn.map_or(durable, |header| header.end()).max(durable);
+        // what a running process is writing is neither torn nor gone
+        if self.in_use && durable == at || end == at && self.gap.is_none() {
+            return;
         }
+        let (offset, seq) = (self.lane.segments.last().map_or(0, |segment| segment.bytes), at.seq);
+        let gap = self.gap.take();
+        let kind = match gap {
+            Some(gap) if durable == at && gap.kind == DamageKind::Header => DamageKind::TornTail,
+            Some(gap) => gap.kind,
+            None => DamageKind::Missing,
+        };
+        let there = gap.unwrap_or(Damage { kind, segment: last, offset, bytes: 0, seq, lost: Volume::default() });
+        self.lost(Damage { kind, seq, lost: end.since(at), ..there });
     }
 
     fn lost(&mut self, damage: Damage) {

@@ -17,16 +17,22 @@ pub(super) struct Start {
     pub(super) read: Position,
     pub(super) flight: Option<(Position, u32)>,
     pub(super) cursor: Option<cursor::Cursor>,
+    /// `read` says where; otherwise the first good header does.
+    pub(super) is_known: bool,
 }
 
 impl Start {
-    /// Asks the cursor; `None` when there is none.
-    pub(super) fn of(storage: &dyn Storage, lane: &Path) -> io::Result<Self> {
+    /// Asks the cursor; `first` is the lane's first segment. The same as opening the queue would find.
+    pub(super) fn of(storage: &dyn Storage, lane: &Path, first: Option<u64>) -> io::Result<Self> {
         let cursor = CursorFile::peek(storage, lane)?;
         let beginning = Position { at: Totals::START, segment: 0, offset: 0 };
         let read = cursor.as_ref().map_or(beginning, start);
+        let is_old = cursor.is_some_and(|cursor| cursor.maybe_old) && first.is_some_and(|first| first > read.segment);
+        if is_old {
+            return Ok(Self { read: beginning, flight: None, cursor, is_known: false });
+        }
         let flight = cursor.and_then(|cursor| cursor.flight).filter(|(flight, _)| flight.at.seq < read.at.seq);
-        Ok(Self { read, flight, cursor })
+        Ok(Self { read, flight, cursor, is_known: cursor.is_some() || first.is_none_or(|first| first == 1) })
     }
 
     /// The cursor as it is shown.
@@ -45,7 +51,7 @@ impl Start {
 pub(super) fn look(storage: &dyn Storage, lane: &Path) -> io::Result<Lane> {
     let files = segment::list(storage, lane)?;
     // behind the list, so that a segment that goes meanwhile lies before it
-    let mut start = Start::of(storage, lane)?;
+    let mut start = Start::of(storage, lane, files.first().map(|(index, _)| *index))?;
     let (mut segments, mut oldest_ms, mut queued) = (Vec::new(), None, Volume::default());
     let mut found = Vec::new();
     for (index, path) in files {
@@ -68,17 +74,17 @@ pub(super) fn look(storage: &dyn Storage, lane: &Path) -> io::Result<Lane> {
             std::cmp::Ordering::Greater => 0,
         };
         queued.bytes += bytes.saturating_sub(from);
-        if oldest_ms.is_none() || start.cursor.is_none() {
+        if oldest_ms.is_none() || !start.is_known {
             let Ok(Some((_, header))) = next_header(&**file, from, *bytes) else { continue };
             oldest_ms = oldest_ms.or(Some(header.appended_ms));
-            if start.cursor.is_none() {
+            if !start.is_known {
                 start.read.at = Totals { seq: header.seq, entries: header.entries_before };
                 start.read.segment = *index;
                 break;
             }
         }
     }
-    if start.cursor.is_none() {
+    if !start.is_known {
         queued.bytes = found.iter().map(|(_, bytes, _)| *bytes).sum();
     }
     let end = found.iter().rev().find_map(|(_, bytes, file)| walk(&**file, *bytes).ok()?.1);

@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::harness::{assert_balance, drain, meta, round, settings, try_next};
+use super::harness::{assert_balance, drain, looked, meta, round, settings, try_next};
 use crate::simulated::{Event, Fate, History, Simulated, Tree};
 use crate::storage::Storage;
 use crate::{DropReason, LaneReader, Queue, Settings, WhenFull};
@@ -190,8 +190,12 @@ fn check(tree: &Tree, history: &History, count: usize, settings: &Settings, kill
     };
     let (offered, acknowledged, settled) = (marks(OFFERED), marks(ACKNOWLEDGED), marks(SETTLED));
     let disk = Simulated::new(tree.clone());
+    let (waiting, costs) = looked(&disk, &settings.dir);
     let queue = reopen(&disk, settings);
-    assert_balance(&queue.stats());
+    let stats = queue.stats();
+    assert_balance(&stats);
+    let opened = stats.queued.records + stats.in_flight.records;
+    assert!((opened..=stats.recovered.records).contains(&waiting.records), "after {count}: looking says {waiting:?}");
     let mut delivered = BTreeSet::new();
     let mut last = BTreeMap::new();
     // a lane of a newer generation is readable once all of the older one is read
@@ -214,6 +218,7 @@ fn check(tree: &Tree, history: &History, count: usize, settings: &Settings, kill
     let stats = queue.stats();
     assert_balance(&stats);
     assert_eq!((stats.queued.records, stats.queued.bytes), (0, 0), "after {count}");
+    assert_eq!(costs.records, stats.dropped_total().records, "after {count}: what looking says");
     if killed {
         assert_eq!(stats.dropped_total().records, 0, "after {count}: a killed process damages nothing");
     }

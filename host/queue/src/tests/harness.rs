@@ -11,8 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
+use crate::inspect::{Depth, inspect_on};
+use crate::simulated::Simulated;
 use crate::storage::{Disk, Mode, SegmentFile, Space, Storage};
-use crate::{AppendError, LaneReader, OnDurable, Queue, Record, RecordMeta, Settings, Stats, WhenFull};
+use crate::{AppendError, LaneReader, OnDurable, Queue, Record, RecordMeta, Settings, Stats, Volume, WhenFull};
 
 /// Longer than any test: the rounds are the test's own.
 const NEVER: Duration = Duration::from_secs(100_000);
@@ -74,6 +76,17 @@ pub(super) fn assert_balance(stats: &Stats) {
     let came = stats.recovered + stats.offered;
     let went = stats.committed + stats.queued + stats.in_flight + stats.dropped_total();
     assert_eq!((came.records, came.entries), (went.records, went.entries), "{stats:?}");
+}
+
+/// What looking at a queue's directory says: what waits in it, and what damage costs.
+pub(super) fn looked(disk: &Simulated, dir: &Path) -> (Volume, Volume) {
+    if disk.list(dir).is_err() {
+        return (Volume::default(), Volume::default());
+    }
+    let look = |depth| inspect_on(disk, dir, depth, false, &mut |_| (), &mut |_| ()).unwrap();
+    let found = look(Depth::Bodies);
+    let damage = found.lanes.iter().flat_map(|lane| &lane.damage);
+    (look(Depth::Totals).queued(), damage.fold(Volume::default(), |sum, damage| sum + damage.lost))
 }
 
 /// What a killed process leaves: the directory as it is now, at another place.

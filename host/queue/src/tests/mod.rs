@@ -1,5 +1,6 @@
 //! The queue as its callers see it, on a disk that does what a test says.
 
+mod arbitrary;
 mod commit;
 mod crashes;
 mod damage;
@@ -9,5 +10,6 @@ mod generations;
 mod harness;
 mod model;
 mod offsets;
+mod policies;
 mod policy;
 mod several;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::harness::{append, assert_balance, bodies, drain, round, settings, try_next};
+use super::harness::{append, assert_balance, bodies, drain, looked, round, settings, try_next};
 use crate::format::HEADER_BYTES;
 use crate::segment;
 use crate::simulated::{Simulated, Tree};
@@ -80,11 +80,18 @@ impl Written {
         let mut tree = self.tree.clone();
         damage(&mut tree);
         let disk = Simulated::new(tree);
+        let (waiting, costs) = looked(&disk, self.dir.path());
         let queue = open(self.dir.path(), &disk);
         assert_balance(&queue.stats());
+        // the queue has already stepped over what is damaged at its front
+        let (opened, most) = (queue.stats().queued + queue.stats().in_flight, queue.stats().recovered);
+        assert!((opened.records..=most.records).contains(&waiting.records), "looking says {waiting:?}, not {opened:?}");
+        assert!((opened.entries..=most.entries).contains(&waiting.entries), "looking says {waiting:?}, not {opened:?}");
         let records = bodies(&drain(&queue, 0));
         let stats = queue.stats();
         assert_balance(&stats);
+        let lost = stats.dropped_total();
+        assert_eq!((costs.records, costs.entries), (lost.records, lost.entries), "what looking says");
         assert_eq!((stats.queued.records, stats.queued.entries, stats.queued.bytes), (0, 0, 0));
         queue.close().unwrap();
         drop(queue);
