@@ -56,8 +56,8 @@ pub(crate) const LOCK: &str = "lock";
 pub struct Queue {
     pub(crate) shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<io::Result<()>>>>,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as the queue is open.
+    lock: File,
 }
 
 impl Queue {
@@ -93,7 +93,7 @@ impl Queue {
             .name("queue-sync".to_owned())
             .spawn(move || run(&running))
             .map_err(|source| OpenError::Io { path: dir, source })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), _lock: lock })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), lock })
     }
 
     /// The number of lanes that appends and readers may name.
@@ -176,6 +176,8 @@ impl Drop for Queue {
         if let Err(error) = self.close() {
             tracing::warn!(sink = self.shared.settings.sink, %error, "queue closed without being durable");
         }
+        // by name: a process that is being forked at this moment has a copy of the file, and closing ours would not do
+        let _ = self.lock.unlock();
     }
 }
 

@@ -112,7 +112,7 @@ impl Source for Pages {
     }
 
     async fn queues(&self) -> Value {
-        let queues = self.0.read().await.queues();
+        let queues = self.collector.read().await.queues();
         // how many bytes the files have the disk knows
         let rows = tokio::task::spawn_blocking(move || queues.iter().map(queues::live_row).collect::<Vec<_>>()).await;
         json!({ "queues": rows.unwrap_or_default() })
