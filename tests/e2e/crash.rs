@@ -226,6 +226,74 @@ async fn kill_9_while_segments_begin_and_go_loses_nothing() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_while_the_oldest_make_room_is_no_damage() {
+    let mut random = Random::seeded();
+    let dir = TempDir::new().unwrap();
+    let logs = dir.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let receivers = [Receiver::start().await.tolerating_repeats()];
+    let config = |lanes: u64| {
+        let queue = "max_bytes = \"1MiB\", when_full = \"drop_oldest\", sync_interval = \"100ms\"";
+        let sink = format!("batch_bytes = \"16KiB\"\nqueue = {{ {queue}, lanes = {lanes} }}");
+        [file_logs(&logs), loki("a", &receivers[0], &sink)].concat()
+    };
+    let mut weir = Weir::start_in(dir.path(), &config(2)).await;
+    let mut kills = Kills::watching(&weir, &[]);
+    let mut writer = Writer::new(&logs, "a");
+    let (mut made_room, mut lanes) = (0, 2);
+    for round in 0..how_many(25) {
+        receivers[0].faults().always(weir_receive::Answer::status(503));
+        // more than the budget holds
+        for _ in 0..8 {
+            writer.write_random(1000, &mut random);
+            tokio::task::yield_now().await;
+        }
+        let books = eventually("the oldest make room", async || {
+            let books = weir.books("loki.a").await;
+            if books.dropped("queue_full") > 0 { Ok(books) } else { Err(books) }
+        })
+        .await;
+        made_room += books.dropped("queue_full");
+        tokio::time::sleep(Duration::from_millis(random.below(100))).await;
+        kills.kill(&mut weir).await;
+        if round % 3 == 2 {
+            // another number of lanes: what is left is sent before anything new
+            lanes = 1 + random.below(4);
+            Weir::write_config(dir.path(), &config(lanes));
+        }
+        if round % 5 == 4 {
+            receivers[0].faults().heal();
+        }
+        kills.restart(&mut weir).await;
+        let books = balanced(&weir).await.sink("loki.a");
+        assert_eq!(books.dropped("queue_corrupt"), 0, "what was dropped is no damage: {books:?}");
+    }
+    receivers[0].faults().heal();
+    eventually("everything that is left is sent", async || {
+        let books = weir.books("loki.a").await;
+        if books.held() == 0 { Ok(()) } else { Err(books) }
+    })
+    .await;
+    let from = writer.written();
+    writer.write_random(50, &mut random);
+    eventually("the newest lines", async || {
+        let lines = receivers[0].lines();
+        let counts = arrivals(lines.iter().map(String::as_str), "a");
+        let missing: Vec<_> = (from..writer.written()).filter(|n| !counts.contains_key(n)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    })
+    .await;
+    let books = balanced(&weir).await.sink("loki.a");
+    assert_eq!(books.dropped("queue_corrupt"), 0, "{books:?}");
+    assert_eq!(weir.program().terminate().await, Some(0));
+    println!(
+        "{} kills, {made_room} lines made room before them, none counted as damaged; the longest start took {:?}; {lanes} \
+         lanes at the end",
+        kills.count, kills.longest_start
+    );
+}
+
 /// What may become of a cursor file.
 fn damage(random: &mut Random, path: &std::path::Path) {
     let size = std::fs::metadata(path).unwrap().len() as usize;

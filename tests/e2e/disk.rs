@@ -19,8 +19,8 @@ async fn ready(weir: &Weir, want: bool) -> String {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
+/// A disk with less than `floor` left, which is `min_free_disk`: lines wait, samples are dropped for this reason.
+async fn full(floor: &str, reason: &str) {
     let mut random = Random::seeded();
     let dir = TempDir::new().unwrap();
     let logs = dir.path().join("logs");
@@ -34,7 +34,9 @@ async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
         job("seq", &target.address, ""),
         file_logs("app", &logs),
         remote_write("a", &receiver.remote_write_url()),
+        format!("queue = {{ min_free_disk = \"{floor}\" }}\n"),
         loki("a", &receiver.loki_url()),
+        format!("queue = {{ min_free_disk = \"{floor}\" }}\n"),
     ]
     .concat();
     let mut weir = Weir::start_in(dir.path(), &config).await;
@@ -69,6 +71,7 @@ async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
         if rests { Ok(books) } else { Err(format!("{books:?}")) }
     })
     .await;
+    assert!(books.dropped(reason) > 0 && books.dropped(reason) == books.dropped_in_all(), "{books:?}");
     let at = target.served();
     eventually("samples flow again", async || {
         let newest = judge.with_samples(|_, points| points.last().map_or(0, |p| p.value as u64)).into_iter().max();
@@ -83,6 +86,16 @@ async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
         books.dropped_in_all(),
         books.dropped,
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_holds_lines_back_drops_samples_with_a_count_and_heals() {
+    full("0B", "disk_full").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_with_less_free_than_is_to_be_kept_free_does_as_a_full_one() {
+    full("2MiB", "disk_low").await;
 }
 
 /// While `operation` fails nothing is acknowledged: with the queue gone, every line comes again from its file.
