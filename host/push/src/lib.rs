@@ -12,6 +12,7 @@ mod backoff;
 mod batch;
 #[doc(hidden)]
 pub mod bench;
+mod demand;
 mod intake;
 mod loki;
 mod metrics;

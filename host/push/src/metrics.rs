@@ -1,6 +1,7 @@
 //! The sinks' metrics, under the names that people alert on.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use weir_telemetry::Metrics;
 
+use crate::demand::Totals;
 use crate::protocol::Protocol;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,7 +44,10 @@ struct Kind {
     dropped: Family<DropLabels, Counter>,
     duration: Histograms,
     highest_sent: Family<SinkLabels, Seconds>,
-    shards: [Gauges; 4],
+    again: Counters,
+    shards: [Gauges; 3],
+    desired: Family<SinkLabels, Seconds>,
+    capacity: [Gauges; 2],
 }
 
 /// All families, registered once.
@@ -52,6 +57,7 @@ pub(crate) struct Families {
     loki: Kind,
     highest: Seconds,
     fallback: Gauges,
+    samples_in: Counter,
 }
 
 impl Families {
@@ -69,6 +75,11 @@ impl Families {
                 "Whether the backend understands another version of remote write than the one set up, and gets that",
                 Gauges::default(),
             ),
+            samples_in: metrics.register(
+                "prometheus_remote_storage_samples_in",
+                "Samples that were routed to remote write, once for each sink",
+                Counter::default(),
+            ),
         }
     }
 
@@ -80,7 +91,7 @@ impl Families {
         };
         let is_remote_write = protocol.other_version().is_some();
         let labels = SinkLabels { remote_name: name.to_owned(), url: without_secrets(url) };
-        let shards = kind.shards.each_ref().map(|g| g.get_or_create(&labels).clone());
+        let gauges = |gauge: &Gauges| gauge.get_or_create(&labels).clone();
         SinkMetrics {
             sent: kind.sent.get_or_create(&labels).clone(),
             failed: kind.failed.get_or_create(&labels).clone(),
@@ -89,10 +100,15 @@ impl Families {
             pending: kind.pending.get_or_create(&labels).clone(),
             duration: kind.duration.get_or_create(&labels).clone(),
             highest_sent: kind.highest_sent.get_or_create(&labels).clone(),
-            highest: is_remote_write.then(|| self.highest.clone()),
             fallback: is_remote_write.then(|| self.fallback.get_or_create(&labels).clone()),
+            all: is_remote_write.then(|| (self.samples_in.clone(), self.highest.clone())),
             dropped: kind.dropped.clone(),
-            shards,
+            again: kind.again.get_or_create(&labels).clone(),
+            shards: kind.shards.each_ref().map(gauges),
+            desired: kind.desired.get_or_create(&labels).clone(),
+            capacity: kind.capacity.each_ref().map(gauges),
+            asked: Arc::default(),
+            busy_micros: Arc::default(),
             labels,
         }
     }
@@ -120,11 +136,23 @@ impl Kind {
                 "Newest timestamp that the backend has taken, in seconds since the epoch",
                 Family::default(),
             ),
+            again: counter(
+                "enqueue_retries",
+                "Requests that found no place in the queue on disk and were offered again",
+            ),
             shards: [
-                gauge("shards", "Requests that may be under way at once"),
+                gauge("shards", "Requests that may be under way at once, as the backend bears it"),
                 gauge("shards_max", "The most that shards may be"),
                 gauge("shards_min", "The least that shards may be"),
-                gauge("shards_desired", "What shards should be"),
+            ],
+            desired: metrics.register(
+                &name("shards_desired"),
+                "Requests at once that it would take to keep up and catch up; above shards_max the backend is too slow",
+                Family::default(),
+            ),
+            capacity: [
+                gauge("max_samples_per_send", "Samples in a request at most"),
+                gauge("shard_capacity", "Samples that a lane gathers in memory before they go into the queue on disk"),
             ],
         }
     }
@@ -132,16 +160,13 @@ impl Kind {
     fn loki(metrics: &Metrics) -> Self {
         let name = |rest: &str| format!("loki_write_{rest}");
         let counter = |rest, help: &str| metrics.register(&name(rest), help, Counters::default());
+        let gauge = |rest, help: &str| metrics.register(&name(rest), help, Gauges::default());
         Self {
             sent: counter("sent_entries", "Lines that the backend has taken"),
             failed: counter("failed_entries", "Lines that the backend refused for good"),
             retried: counter("retried_entries", "Lines in requests that failed and are sent again"),
             bytes: counter("sent_bytes", "Bytes of request bodies that the backend has taken, compressed"),
-            pending: metrics.register(
-                &name("entries_pending"),
-                "Lines that are neither delivered nor dropped",
-                Gauges::default(),
-            ),
+            pending: gauge("entries_pending", "Lines that are neither delivered nor dropped"),
             dropped: metrics.register(&name("dropped_entries"), "Lines dropped, by reason", Family::default()),
             duration: metrics.register(&name("request_duration_seconds"), "Time from request to answer", durations()),
             highest_sent: metrics.register(
@@ -149,8 +174,24 @@ impl Kind {
                 "Newest timestamp that the backend has taken, in seconds since the epoch",
                 Family::default(),
             ),
-            shards: ["shards", "shards_max", "shards_min", "shards_desired"]
-                .map(|rest| metrics.register(&name(rest), "Requests that may be under way at once", Gauges::default())),
+            again: counter(
+                "enqueue_retries",
+                "Requests that found no place in the queue on disk and were offered again",
+            ),
+            shards: [
+                gauge("shards", "Requests that may be under way at once, as the backend bears it"),
+                gauge("shards_max", "The most that shards may be"),
+                gauge("shards_min", "The least that shards may be"),
+            ],
+            desired: metrics.register(
+                &name("shards_desired"),
+                "Requests at once that it would take to keep up and catch up; above shards_max the backend is too slow",
+                Family::default(),
+            ),
+            capacity: [
+                gauge("max_entries_per_send", "Lines in a request at most"),
+                gauge("shard_capacity", "Lines that a lane gathers in memory before they go into the queue on disk"),
+            ],
         }
     }
 }
@@ -180,10 +221,17 @@ pub(crate) struct SinkMetrics {
     pending: Gauge,
     duration: Histogram,
     highest_sent: Seconds,
-    highest: Option<Seconds>,
+    /// Of all remote write sinks together.
+    all: Option<(Counter, Seconds)>,
     fallback: Option<Gauge>,
     dropped: Family<DropLabels, Counter>,
-    shards: [Gauge; 4],
+    again: Counter,
+    shards: [Gauge; 3],
+    desired: Seconds,
+    capacity: [Gauge; 2],
+    /// Entries in requests that were answered, and how long those took.
+    asked: Arc<AtomicU64>,
+    busy_micros: Arc<AtomicU64>,
     labels: SinkLabels,
 }
 
@@ -195,9 +243,17 @@ impl SinkMetrics {
         raise(&self.highest_sent, newest_ms);
     }
 
-    /// A request took so long to be answered, however.
-    pub(crate) fn answered(&self, took: Duration) {
+    /// A request with so many entries took so long to be answered, however.
+    pub(crate) fn answered(&self, took: Duration, entries: u64) {
         self.duration.observe(took.as_secs_f64());
+        self.asked.fetch_add(entries, Ordering::Relaxed);
+        self.busy_micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was seen since the sink was set up; `came` entries were routed to it.
+    pub(crate) fn totals(&self, came: u64) -> Totals {
+        let busy = self.busy_micros.load(Ordering::Relaxed) as f64 / 1e6;
+        Totals { came, asked: self.asked.load(Ordering::Relaxed), busy }
     }
 
     pub(crate) fn retried(&self, entries: u64) {
@@ -214,10 +270,16 @@ impl SinkMetrics {
         self.dropped.get_or_create(&DropLabels { remote_name, url, reason }).inc_by(entries);
     }
 
-    pub(crate) fn routed(&self, newest_ms: i64) {
-        if let Some(highest) = &self.highest {
+    pub(crate) fn routed(&self, entries: u64, newest_ms: i64) {
+        if let Some((samples_in, highest)) = &self.all {
+            samples_in.inc_by(entries);
             raise(highest, newest_ms);
         }
+    }
+
+    /// A request found no place in the queue.
+    pub(crate) fn again(&self) {
+        self.again.inc();
     }
 
     pub(crate) fn pending(&self, entries: i64) {
@@ -232,8 +294,21 @@ impl SinkMetrics {
     }
 
     pub(crate) fn shards(&self, shards: usize) {
-        for (gauge, value) in self.shards.iter().zip([shards, shards, 1, shards]) {
-            gauge.set(value as i64);
+        let [now, _, _] = &self.shards;
+        now.set(shards as i64);
+    }
+
+    pub(crate) fn desired(&self, shards: f64) {
+        self.desired.set(shards);
+    }
+
+    /// What was set up: shards at least and at most, entries in a request.
+    pub(crate) fn limits(&self, min: usize, max: usize, entries: u32) {
+        let [_, most, least] = &self.shards;
+        most.set(max as i64);
+        least.set(min as i64);
+        for gauge in &self.capacity {
+            gauge.set(i64::from(entries));
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Send loops: one task a lane takes records out of the queue in order and does not take the next before the backend has
-//! answered for good.
+//! answered for good. Small records in a row share a request ([`join`]); how many lanes send at once follows the backend
+//! ([`shards`]).
 
+mod deliver;
 mod endpoint;
+mod join;
 mod lane;
+mod outcome;
+mod shards;
 mod version;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -17,6 +22,7 @@ pub(crate) use endpoint::{Endpoint, reserved_header};
 use crate::metrics::SinkMetrics;
 use crate::sink::{BookedQueue, Sink};
 use lane::Lane;
+use shards::Shards;
 use version::Version;
 
 /// What the lanes are to do.
@@ -37,7 +43,7 @@ struct Shared {
     metrics: SinkMetrics,
     endpoint: Endpoint,
     /// Requests that may be under way at once.
-    shards: Semaphore,
+    shards: Shards,
     /// Nobody sends before: the backend asked for it (`Retry-After`), and it means all of us.
     pause: Mutex<Option<Instant>>,
     version: Version,
@@ -53,18 +59,13 @@ impl Sender {
     /// Starts one task a lane.
     pub(crate) fn start(sink: Arc<Sink>, queue: Arc<BookedQueue>, metrics: SinkMetrics, endpoint: Endpoint) -> Self {
         let lanes = queue.queue.lanes();
-        let shards = endpoint.sending.max_shards.clamp(1, lanes.max(1));
-        metrics.shards(shards);
+        let max = endpoint.sending.max_shards.clamp(1, lanes.max(1));
+        let min = endpoint.sending.min_shards.clamp(1, max);
+        metrics.limits(min, max, endpoint.batch.max_records);
+        let shards = Shards::new(min, max, metrics.clone());
         metrics.falls_back(false);
-        let shared = Arc::new(Shared {
-            sink,
-            queue,
-            metrics,
-            endpoint,
-            shards: Semaphore::new(shards),
-            pause: Mutex::default(),
-            version: Version::default(),
-        });
+        let pause = Mutex::default();
+        let shared = Arc::new(Shared { sink, queue, metrics, endpoint, shards, pause, version: Version::default() });
         let (stage, seen) = watch::channel(Stage::Run);
         let mut tasks = JoinSet::new();
         for lane in 0..lanes {

@@ -59,6 +59,8 @@ pub struct LokiSettings {
     pub tenant_id: Option<String>,
     /// Labels that every stream gets, unless it has one of that name.
     pub external_labels: LabelSet,
+    /// Whether structured metadata is sent.
+    pub structured_metadata: bool,
     /// When a request is cut.
     pub batch: BatchSettings,
     /// The queue on disk.
@@ -95,6 +97,7 @@ impl LokiSettings {
             client: weir_client::Settings::default(),
             tenant_id: None,
             external_labels: LabelSet::default(),
+            structured_metadata: true,
             batch: BatchSettings::LOKI,
             queue: QueueSettings { when_full: WhenFull::Block, ..QueueSettings::default() },
             sending: SendSettings { min_backoff: Duration::from_millis(500), ..SendSettings::default() },
@@ -138,8 +141,10 @@ impl Default for QueueSettings {
 /// How requests are sent. The defaults are Prometheus' where it has the setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendSettings {
-    /// Requests under way at once, bounded by the lanes. Prometheus allows 50; eight lanes keep a connection of 100 ms
-    /// round trip busy with 300,000 samples a second.
+    /// Requests that may be under way at once whatever the backend does, 1 to `max_shards`.
+    pub min_shards: usize,
+    /// Requests under way at once at most, bounded by the lanes. Prometheus allows 50; eight lanes keep a connection of
+    /// 100 ms round trip busy with 300,000 samples a second.
     pub max_shards: usize,
     /// The first wait after a failure.
     pub min_backoff: Duration,
@@ -156,6 +161,7 @@ pub struct SendSettings {
 impl Default for SendSettings {
     fn default() -> Self {
         Self {
+            min_shards: 1,
             max_shards: usize::from(weir_queue::DEFAULT_LANES),
             min_backoff: Duration::from_millis(30),
             max_backoff: Duration::from_secs(5),

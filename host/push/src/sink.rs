@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::time::Instant;
 use weir_queue::{AppendError, DropReason, Health, Queue};
 use weir_telemetry::{PipelineAccount, SinkAccount};
 
+use crate::demand::Demand;
 use crate::intake::{Intake, Offered, Parcel};
 use crate::metrics::SinkMetrics;
 use crate::protocol::Protocol;
@@ -17,6 +19,7 @@ pub(crate) struct Sink {
     protocol: Protocol,
     account: SinkAccount,
     binding: RwLock<Arc<Binding>>,
+    demand: Mutex<Demand>,
     removed: AtomicBool,
 }
 
@@ -42,7 +45,13 @@ impl BookedQueue {
 
 impl Sink {
     pub(crate) fn new(protocol: Protocol, account: SinkAccount, binding: Binding) -> Self {
-        Self { protocol, account, binding: RwLock::new(Arc::new(binding)), removed: AtomicBool::new(false) }
+        Self {
+            protocol,
+            account,
+            binding: RwLock::new(Arc::new(binding)),
+            demand: Mutex::default(),
+            removed: AtomicBool::new(false),
+        }
     }
 
     /// The sink in the ledger: `remote_write.<name>` or `loki.<name>`.
@@ -88,6 +97,13 @@ impl Sink {
     pub(crate) fn refresh(&self) {
         let _booking = self.account.booking();
         self.show();
+        let binding = self.binding();
+        let pending = u64::try_from(self.account.queued() + self.account.in_flight.get()).unwrap_or_default();
+        let totals = binding.metrics.totals(self.account.read.get());
+        let mut demand = self.demand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(desired) = demand.look(Instant::now(), totals, pending) {
+            binding.metrics.desired(desired);
+        }
     }
 
     /// The same for a look at the ledger, or within a booking.
@@ -147,12 +163,12 @@ impl Sink {
 impl Intake for Sink {
     fn routed(&self, from: &PipelineAccount, records: u64, newest_ms: i64) {
         self.account.take(from, records);
-        self.binding().metrics.routed(newest_ms);
+        self.binding().metrics.routed(records, newest_ms);
     }
 
     fn generated(&self, records: u64, newest_ms: i64) {
         self.account.generated(records);
-        self.binding().metrics.routed(newest_ms);
+        self.binding().metrics.routed(records, newest_ms);
     }
 
     fn dropped(&self, reason: &'static str, records: u64) {
@@ -179,7 +195,10 @@ impl Intake for Sink {
             Err(AppendError::Full(reason)) if self.protocol != Protocol::Loki => self.lost(reason.as_str(), parcel),
             Err(AppendError::Closed) if self.removed.load(Ordering::Acquire) => self.lost("sink_removed", parcel),
             // Closed without being removed is a queue that a reload is about to reopen.
-            Err(AppendError::Full(_) | AppendError::Storage | AppendError::Closed) => Offered::Later,
+            Err(AppendError::Full(_) | AppendError::Storage | AppendError::Closed) => {
+                binding.metrics.again();
+                Offered::Later
+            }
         }
     }
 

@@ -102,6 +102,13 @@ impl Account {
         inner.stats.in_flight += volume;
     }
 
+    /// A record that was taken goes back.
+    pub(crate) fn returned(&self, volume: Volume) {
+        let mut inner = self.lock();
+        inner.stats.in_flight -= volume;
+        inner.stats.queued += volume;
+    }
+
     pub(crate) fn committed(&self, volume: Volume) {
         let mut inner = self.lock();
         inner.stats.in_flight -= volume;

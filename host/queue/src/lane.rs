@@ -190,6 +190,28 @@ impl Lane {
         state.flying(context, held)
     }
 
+    /// Puts all but the first record in flight back, and says how many are left: where something between two of them was
+    /// dropped and counted, those up to there.
+    pub(crate) fn put_back(&self, context: &Context) -> usize {
+        let mut state = self.lock();
+        let read = state.read.at;
+        while state.flight.len() > 1
+            && let Some(&(position, header)) = state.flight.back()
+            && header.end() == state.read.at
+        {
+            state.flight.pop_back();
+            context.account.returned(header.volume());
+            state.read = position;
+            state.bytes += header.size();
+        }
+        if state.read.at != read {
+            state.head = None;
+            state.cursor_dirty = true;
+            self.publish(&mut state, context);
+        }
+        state.flight.len()
+    }
+
     /// Puts the next record in flight, behind those that are.
     fn launch(&self, state: &mut State, context: &Context) -> io::Result<bool> {
         let Some(taken) = state.pass(context)? else { return Ok(false) };

@@ -94,6 +94,18 @@ impl LaneReader {
         Some(record)
     }
 
+    /// Puts all but the first record in flight back into the queue, where its policy may drop them: a request failed, and
+    /// whatever it held would be kept from making room. Says how many are still in flight: one, unless something between
+    /// two of them was dropped meanwhile.
+    pub fn put_back(&mut self) -> usize {
+        if let Some((generation, index)) = &self.flight
+            && let Some(lane) = generation.lanes.get(*index)
+        {
+            self.held = lane.put_back(&self.shared.context).min(self.held);
+        }
+        self.held
+    }
+
     /// A record in flight is settled (delivered, or given up and counted by the caller) and will not come again,
     /// except after a crash. Another number than that of a record in flight changes nothing.
     pub fn commit(&mut self, seq: u64) {

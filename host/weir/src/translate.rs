@@ -98,12 +98,13 @@ pub(crate) fn remote_write(from: &config::RemoteWrite) -> Result<RemoteWriteSett
         },
         queue: queue(&from.queue),
         sending: SendSettings {
+            min_shards: usize::from(from.queue_config.min_shards),
             max_shards: usize::from(from.queue_config.max_shards),
             min_backoff: from.queue_config.min_backoff,
             max_backoff: from.queue_config.max_backoff,
             retry_on_http_429: from.queue_config.retry_on_http_429,
             timeout: from.remote_timeout,
-            ..SendSettings::default()
+            sample_age_limit: from.queue_config.sample_age_limit,
         },
         ..RemoteWriteSettings::new(&from.name, url)
     })
@@ -123,7 +124,13 @@ pub(crate) fn loki(from: &config::Loki) -> Result<LokiSettings, Untranslatable> 
             ..BatchSettings::LOKI
         },
         queue: queue(&from.queue),
-        sending: SendSettings { timeout: from.timeout, ..defaults.sending.clone() },
+        structured_metadata: from.structured_metadata,
+        sending: SendSettings {
+            min_backoff: from.min_backoff,
+            max_backoff: from.max_backoff,
+            timeout: from.timeout,
+            ..defaults.sending.clone()
+        },
         ..defaults
     })
 }

@@ -54,12 +54,11 @@ pub(super) fn remote_write(
 }
 
 pub(super) fn loki(
-    section: Section<'_>,
+    mut section: Section<'_>,
     global: &Global,
     taken: &mut Vec<At<String>>,
     check: &mut Check<'_>,
 ) -> Option<Loki> {
-    let mut section = section.later(&["backoff_config", "structured_metadata"]);
     let url: Option<At<Url>> = section.need("url", check);
     let name = name(&mut section, url.as_ref(), taken, check);
     let mut external_labels = global.external_labels.clone();
@@ -69,6 +68,7 @@ pub(super) fn loki(
     if let Some(size) = batch_bytes.as_ref().filter(|size| !(1 << 10..=64 << 20).contains(&size.value.0)) {
         check.error(size.place, "a batch can have 1 KiB to 64 MiB", "", "1MiB is the default");
     }
+    let (min_backoff, max_backoff) = backoff_config(&mut section, check);
     let sink = Loki {
         name,
         http: http::client(&mut section, url.as_ref().map(|url| &url.value), check),
@@ -79,6 +79,9 @@ pub(super) fn loki(
         queue: queue(&mut section, WhenFull::Block, check),
         batch_bytes: batch_bytes.map_or(1 << 20, |size| size.value.0),
         batch_wait: positive(&mut section, "batch_wait", Duration::from_secs(1), check),
+        min_backoff,
+        max_backoff,
+        structured_metadata: section.or("structured_metadata", true, check),
     };
     section.finish(check);
     url.map(|_| sink)
@@ -164,32 +167,80 @@ fn queue(section: &mut Section<'_>, when_full: WhenFull, check: &mut Check<'_>) 
 
 fn queue_config(section: &mut Section<'_>, lanes: u16, check: &mut Check<'_>) -> QueueConfig {
     let mut config = QueueConfig {
+        min_shards: 1,
         max_shards: lanes,
         max_samples_per_send: 10_000,
         batch_send_deadline: Duration::from_secs(5),
         min_backoff: Duration::from_millis(30),
         max_backoff: Duration::from_secs(5),
         retry_on_http_429: true,
+        sample_age_limit: None,
     };
-    let Some(section) = section.section("queue_config", check) else { return config };
-    let mut section = section.later(&["capacity", "min_shards", "sample_age_limit"]);
-    if let Some(shards) = section.get::<u64>("max_shards", check) {
-        // people bring Prometheus' 50 or 200: more than there are lanes means all of them
-        config.max_shards = count(&shards, u64::from(u16::MAX), check).unwrap_or(lanes).min(lanes);
+    let Some(mut section) = section.section("queue_config", check) else { return config };
+    shards(&mut section, &mut config, lanes, check);
+    if let Some(capacity) = section.get::<u64>("capacity", check) {
+        let help = "remove it, or set queue.max_bytes, by which the queue on disk is bounded";
+        check.warn(capacity.place, "weir has no queue in memory for this to bound", "without effect", help);
     }
     if let Some(samples) = section.get::<u64>("max_samples_per_send", check) {
         config.max_samples_per_send = count(&samples, 1_000_000, check).unwrap_or(config.max_samples_per_send);
     }
     config.batch_send_deadline = positive(&mut section, "batch_send_deadline", config.batch_send_deadline, check);
-    config.min_backoff = positive(&mut section, "min_backoff", config.min_backoff, check);
-    let max_backoff = config.max_backoff.max(config.min_backoff);
-    config.max_backoff = positive(&mut section, "max_backoff", max_backoff, check);
-    if config.max_backoff < config.min_backoff {
-        check.error(section.key_place("max_backoff"), "max_backoff is less than min_backoff", "", "raise it");
-    }
+    let keys = ["min_backoff", "max_backoff"];
+    (config.min_backoff, config.max_backoff) =
+        backoff(&mut section, keys, (config.min_backoff, config.max_backoff), check);
+    // 0 is no limit, as in Prometheus
+    config.sample_age_limit = section.value("sample_age_limit", check).filter(|age: &Duration| !age.is_zero());
     config.retry_on_http_429 = section.or("retry_on_http_429", true, check);
     section.finish(check);
     config
+}
+
+fn shards(section: &mut Section<'_>, config: &mut QueueConfig, lanes: u16, check: &mut Check<'_>) {
+    let help = format!("there are as many as queue.lanes says, {lanes}; raise that for more");
+    let read = |key, section: &mut Section<'_>, default: u16, check: &mut Check<'_>| {
+        let Some(shards) = section.get::<u64>(key, check) else { return default };
+        let Some(number) = count::<u16>(&shards, u64::from(u16::MAX), check) else { return default };
+        // people bring Prometheus' 50 or 200
+        if number > lanes {
+            check.warn(shards.place, "there are no more shards than the queue has lanes", "all of them", &help);
+        }
+        number.min(lanes)
+    };
+    config.max_shards = read("max_shards", section, config.max_shards, check);
+    config.min_shards = read("min_shards", section, config.min_shards, check);
+    if config.min_shards > config.max_shards {
+        check.error(section.key_place("min_shards"), "min_shards is more than max_shards", "", "lower it");
+        config.min_shards = config.max_shards;
+    }
+}
+
+/// Promtail's `backoff_config`.
+fn backoff_config(section: &mut Section<'_>, check: &mut Check<'_>) -> (Duration, Duration) {
+    let defaults = (Duration::from_millis(500), Duration::from_secs(5));
+    let Some(mut section) = section.section("backoff_config", check) else { return defaults };
+    if let Some(retries) = section.get::<u64>("max_retries", check).filter(|retries| retries.value > 0) {
+        let help = "remove it; to give lines up, set queue.max_age or queue.when_full";
+        check.warn(retries.place, "weir tries until it succeeds: lines wait on disk", "without effect", help);
+    }
+    let periods = backoff(&mut section, ["min_period", "max_period"], defaults, check);
+    section.finish(check);
+    periods
+}
+
+/// The least and the longest wait between retries.
+fn backoff(
+    section: &mut Section<'_>,
+    [min_key, max_key]: [&'static str; 2],
+    defaults: (Duration, Duration),
+    check: &mut Check<'_>,
+) -> (Duration, Duration) {
+    let min = positive(section, min_key, defaults.0, check);
+    let max = positive(section, max_key, defaults.1.max(min), check);
+    if max < min {
+        check.error(section.key_place(max_key), format!("{max_key} is less than {min_key}"), "", "raise it");
+    }
+    (min, max)
 }
 
 /// A number from 1 to `most`.

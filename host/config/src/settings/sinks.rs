@@ -46,6 +46,13 @@ pub struct Loki {
     pub batch_bytes: u64,
     /// `batch_wait`: or when it is this old. 1s unless given, as Promtail.
     pub batch_wait: Duration,
+    /// `backoff_config.min_period` between retries: 500ms unless given, as Promtail.
+    pub min_backoff: Duration,
+    /// `backoff_config.max_period`: 5s unless given (Promtail: 5m): a receiver that is back should not wait for its
+    /// lines, and one request in some seconds does no harm.
+    pub max_backoff: Duration,
+    /// `structured_metadata`: whether it is sent. True unless given; a Loki before 2.9 has no place for it.
+    pub structured_metadata: bool,
 }
 
 /// `queue`: the disk queue of a sink.
@@ -83,6 +90,8 @@ pub enum WhenFull {
 /// `queue_config`: how remote write sends, in Prometheus' words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueConfig {
+    /// `min_shards`: lanes that may send at once however slow the receiver is. 1 unless given, as Prometheus.
+    pub min_shards: u16,
     /// `max_shards`: lanes that send at once. All lanes unless given.
     pub max_shards: u16,
     /// `max_samples_per_send`: 10,000 unless given (Prometheus: 2,000): larger requests compress better, and a
@@ -96,4 +105,6 @@ pub struct QueueConfig {
     pub max_backoff: Duration,
     /// `retry_on_http_429`: true unless given (Prometheus: false): a receiver that asks to slow down wants the data.
     pub retry_on_http_429: bool,
+    /// `sample_age_limit`: what is older is dropped and counted instead of sent. `None`, the default, sends all.
+    pub sample_age_limit: Option<Duration>,
 }

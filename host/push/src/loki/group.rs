@@ -26,6 +26,8 @@ const MILLI: i64 = 1_000_000;
 pub(crate) struct Encoding {
     /// Labels that every stream gets, unless it has one of that name.
     pub(crate) external_labels: LabelSet,
+    /// Whether structured metadata is sent.
+    pub(crate) structured_metadata: bool,
     /// When a buffer becomes a request.
     pub(crate) batch: BatchSettings,
     /// How many lanes the queues have.
@@ -159,10 +161,11 @@ impl Group {
             *clock = batch.times.get(row).copied().unwrap_or_default().max(clock.saturating_add(1));
             *clock
         }));
+        let with_metadata: &[LabelSet] = if self.encoding.structured_metadata { &batch.metadata } else { &[] };
         let entry = |(row, time): (usize, &i64)| Entry {
             time: *time,
             line: batch.line(row),
-            metadata: batch.metadata.get(row).map(LabelSet::as_labels).unwrap_or_default(),
+            metadata: with_metadata.get(row).map(LabelSet::as_labels).unwrap_or_default(),
         };
         let mut entries = rows.zip(times.iter()).map(entry);
         loop {

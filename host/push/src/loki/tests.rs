@@ -10,7 +10,8 @@ use crate::batch::BatchSettings;
 use crate::intake::testing::{Memory, from};
 
 fn encoding() -> Encoding {
-    Encoding { external_labels: [("zone", "z")].iter().collect(), batch: BatchSettings::LOKI, lanes: 3 }
+    let external_labels = [("zone", "z")].iter().collect();
+    Encoding { external_labels, structured_metadata: true, batch: BatchSettings::LOKI, lanes: 3 }
 }
 
 fn rig(encoding: Encoding) -> (Arc<Memory>, Group) {
@@ -134,6 +135,17 @@ fn rows_of_a_stream_that_is_not_there_are_counted() {
     none.stream_of_line.clear();
     group.write(&none, &from());
     assert_eq!(*sink.dropped.lock().unwrap(), [("no_stream", 1), ("no_stream", 1)]);
+}
+
+#[test]
+fn structured_metadata_stay_where_the_receiver_has_no_place_for_them() {
+    let (sink, group) = rig(Encoding { structured_metadata: false, ..encoding() });
+    let mut input = batch(&["a"], &[(0, 1, "1")]);
+    input.metadata.push([("trace", "t")].iter().collect());
+    group.write(&input, &from());
+    group.flush();
+    let got = entries(&sink, r#"{file="a", zone="z"}"#);
+    assert_eq!((got.len(), got[0].structured_metadata.len()), (1, 0));
 }
 
 proptest! {

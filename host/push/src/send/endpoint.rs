@@ -1,12 +1,16 @@
 //! Where and how a sink's requests go.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use tokio::time::Instant;
-use weir_client::Client;
+use weir_client::{Client, RequestError};
 
+use super::shards::Load;
 use crate::answer::{self, Verdict};
+use crate::batch::BatchSettings;
 use crate::protocol::Protocol;
 use crate::settings::SendSettings;
 
@@ -41,12 +45,18 @@ pub(crate) struct Endpoint {
     pub(crate) url: Uri,
     pub(crate) client: Client,
     pub(crate) tenant: Option<HeaderValue>,
+    /// When a request is cut.
+    pub(crate) batch: BatchSettings,
+    /// Bytes of the queue's budget that one request of several records may hold.
+    pub(crate) share: u64,
     pub(crate) sending: SendSettings,
 }
 
 /// What came of one request.
 pub(crate) struct Answered {
     pub(crate) verdict: Verdict,
+    /// What it says of the backend's load.
+    pub(super) load: Load,
     /// The status and the beginning of the body, or the error; for the log.
     pub(crate) words: String,
 }
@@ -54,7 +64,8 @@ pub(crate) struct Answered {
 impl Endpoint {
     /// Sends a body of so many entries once.
     pub(crate) async fn post(&self, protocol: Protocol, body: Bytes, entries: u64) -> Answered {
-        let deadline = Instant::now() + self.sending.timeout;
+        let begun = Instant::now();
+        let deadline = begun + self.sending.timeout;
         match self.client.post(&self.url, self.headers(protocol), body, deadline).await {
             Ok(response) => {
                 let status = response.status;
@@ -62,11 +73,19 @@ impl Endpoint {
                     answer::verdict(protocol, status, &response.headers, entries, self.sending.retry_on_http_429);
                 // read also where nobody asks, so that the connection can serve again
                 let text = response.text_limited(LOGGED_BODY).await;
-                Answered { verdict, words: format!("{status}: {}", text.trim_end()) }
+                Answered {
+                    verdict,
+                    load: load(status, begun.elapsed()),
+                    words: format!("{status}: {}", text.trim_end()),
+                }
             }
             // What keeps a request from being answered may pass; what keeps it from being made is the configuration's
             // fault, and loses nothing either when that is corrected before the queue is full.
-            Err(error) => Answered { verdict: Verdict::Retry { after: None }, words: error.to_string() },
+            Err(error) => {
+                let timed_out = matches!(error, RequestError::Timeout { .. });
+                let load = if timed_out { Load::Overloaded } else { Load::Failed };
+                Answered { verdict: Verdict::Retry { after: None }, load, words: error.to_string() }
+            }
         }
     }
 
@@ -95,5 +114,13 @@ impl Endpoint {
             headers.insert(TENANT, tenant.clone());
         }
         headers
+    }
+}
+
+fn load(status: StatusCode, took: Duration) -> Load {
+    match status.as_u16() {
+        429 | 503 => Load::Overloaded,
+        500.. => Load::Failed,
+        _ => Load::Served(took),
     }
 }

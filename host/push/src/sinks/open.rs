@@ -8,6 +8,7 @@ use weir_client::Client;
 use weir_queue::Queue;
 
 use super::SinkError;
+use crate::batch::BatchSettings;
 use crate::protocol::Protocol;
 use crate::send::{Endpoint, reserved_header};
 use crate::settings::{LokiSettings, QueueSettings, RemoteWriteSettings, RemoteWriteVersion, SendSettings};
@@ -22,6 +23,7 @@ pub(super) struct Spec {
     pub(super) url: Uri,
     pub(super) client: weir_client::Settings,
     pub(super) tenant: Option<String>,
+    pub(super) batch: BatchSettings,
     pub(super) queue: QueueSettings,
     pub(super) sending: SendSettings,
 }
@@ -68,6 +70,7 @@ fn remote_write(settings: RemoteWriteSettings) -> (Spec, Encode) {
         url: settings.url,
         client: settings.client,
         tenant: None,
+        batch: settings.batch,
         queue: settings.queue,
         sending: settings.sending,
     };
@@ -77,6 +80,7 @@ fn remote_write(settings: RemoteWriteSettings) -> (Spec, Encode) {
 fn loki(settings: LokiSettings) -> (Spec, Encode) {
     let encoding = loki::Encoding {
         external_labels: settings.external_labels,
+        structured_metadata: settings.structured_metadata,
         batch: settings.batch,
         lanes: usize::from(settings.queue.lanes),
     };
@@ -87,6 +91,7 @@ fn loki(settings: LokiSettings) -> (Spec, Encode) {
         url: settings.url,
         client: settings.client,
         tenant: settings.tenant_id,
+        batch: settings.batch,
         queue: settings.queue,
         sending: settings.sending,
     };
@@ -104,7 +109,17 @@ impl Spec {
             Client::new(&self.client).map_err(|source| SinkError::Client { component: component(), source })?;
         let tenant = self.tenant.as_deref().map(HeaderValue::from_str).transpose();
         let tenant = tenant.map_err(|_| SinkError::Tenant { component: component() })?;
-        Ok(Endpoint { protocol: self.protocol, url: self.url.clone(), client, tenant, sending: self.sending.clone() })
+        // a quarter for all lanes together
+        let share = self.queue.max_bytes / (4 * u64::from(self.queue.lanes.max(1)));
+        Ok(Endpoint {
+            protocol: self.protocol,
+            url: self.url.clone(),
+            client,
+            tenant,
+            batch: self.batch,
+            share,
+            sending: self.sending.clone(),
+        })
     }
 
     /// Opens the sink's queue. Blocks on the disk.

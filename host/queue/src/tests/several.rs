@@ -112,3 +112,31 @@ fn records_that_an_fsync_lost_are_still_in_flight() {
     assert_eq!(bodies(&drain(&queue, 0)), [vec![3; BODY]]);
     assert_balance(&queue.stats());
 }
+
+#[test]
+fn what_is_put_back_makes_room_like_any_other_and_comes_again() {
+    let dir = TempDir::new().unwrap();
+    let room_for_six = (BODY as u64 + 64) * 6;
+    let settings = Settings { max_bytes: room_for_six, when_full: WhenFull::DropOldest, ..settings(dir.path(), 1) };
+    let queue = filled(&settings, 6);
+    let mut reader = queue.lane_reader(0);
+    let taken = take(&mut reader, 4);
+    assert_eq!(reader.put_back(), 1);
+    assert_eq!((queue.stats().in_flight.records, queue.stats().queued.records), (1, 5));
+    assert_balance(&queue.stats());
+    append(&queue, 0, &[6; BODY], 3).unwrap();
+    assert_eq!(queue.stats().dropped_total().records, 1, "the second of the four");
+    let again = take(&mut reader, 3);
+    assert_eq!(again.iter().map(|r| r.seq).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(again[0].body, taken[0].body);
+    // what was dropped between the first two is not brought back
+    assert_eq!(reader.put_back(), 1);
+    assert_eq!(take(&mut reader, 3).iter().map(|r| r.seq).collect::<Vec<_>>(), [1, 3, 4]);
+    append(&queue, 0, &[7; BODY], 3).unwrap();
+    for record in again {
+        reader.commit(record.seq);
+    }
+    let left: Vec<_> = [5, 6, 7].map(|i| vec![i; BODY]).into();
+    assert_eq!(bodies(&drain(&queue, 0)), left);
+    assert_balance(&queue.stats());
+}

@@ -2,7 +2,7 @@
 
 use weir_relabel::{Action, RuleSettings, Rules};
 
-use super::*;
+use super::rig::*;
 
 /// What has arrived of a series: times, a marker as its time below zero.
 fn marked(recorder: &Recorder, series: &str) -> Vec<i64> {

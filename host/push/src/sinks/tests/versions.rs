@@ -1,10 +1,10 @@
 //! Versions of remote write: which one is sent, and what happens where the backend does not understand it.
 
 use weir_model::{Metadata, MetricKind};
-use weir_receive::Versions;
+use weir_receive::{Answer, Versions};
 use weir_relabel::{Action, RuleSettings, Rules};
 
-use super::*;
+use super::rig::*;
 use crate::settings::RemoteWriteVersion;
 
 fn version_2(preview: &Preview) -> Vec<RemoteWriteSettings> {
@@ -79,7 +79,8 @@ async fn samples_arrive_as_2_0_with_what_is_known_of_them() {
     sink.accept(&Page { time: 2, deaths: &[], births: &changed, samples: &samples(2) });
     rig.sinks.flush();
     rig.arrived(|r| r.sample_count() == 4).await;
-    assert_eq!(rig.recorder.metadata(name).unwrap().help, "second");
+    // what is known of a series is kept a moment after its samples
+    until("the new words", || rig.recorder.metadata(name).unwrap().help == "second").await;
     assert_eq!(times(&rig.recorder, name), [1, 2]);
     let headers = rig.recorder.headers();
     assert_eq!(headers[0]["x-prometheus-remote-write-version"], "2.0.0");
