@@ -1,5 +1,6 @@
 //! When a batch counts as safe.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,8 +33,10 @@ impl Heard {
 
 /// One line that does not compress, with its acknowledgement.
 fn batch(heard: &Arc<Heard>, token: u64) -> weir_model::LogBatch {
-    let line: String =
-        (0..8u64).map(|i| format!("{:016x}", (8 * token + i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let mut line = String::new();
+    for i in 0..8u64 {
+        write!(line, "{:016x}", (8 * token + i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
+    }
     let mut batch = lines(&[&line]);
     batch.ack = Some(Ack::new(heard.clone(), token));
     batch

@@ -21,7 +21,9 @@ async fn the_receiver_answers_after_random_delays_and_each_series_stays_in_order
     delays(&rig);
     let mut all = targets(&rig.sinks, &["a"], 12);
     for time in 1..=40 {
-        all.iter_mut().for_each(|target| target.scrape(time));
+        for target in &mut all {
+            target.scrape(time);
+        }
         rig.sinks.flush();
     }
     rig.arrived(|r| r.sample_count() == 480).await;
@@ -45,7 +47,9 @@ async fn a_change_of_the_number_of_lanes_under_load_keeps_each_series_in_order()
             rig.sinks.apply(vec![other], vec![loki(&rig.preview, "l")]).await.unwrap();
             all = targets(&rig.sinks, &["a"], 12);
         }
-        all.iter_mut().for_each(|target| target.scrape(time));
+        for target in &mut all {
+            target.scrape(time);
+        }
         rig.sinks.flush();
     }
     rig.arrived(|r| r.sample_count() >= 480).await;

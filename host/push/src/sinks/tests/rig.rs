@@ -116,8 +116,8 @@ impl Target {
 
 /// Targets `a`, `b`, … of one series each, spread over the lanes.
 pub(super) fn targets(sinks: &Sinks, names: &[&str], count: u8) -> Vec<Target> {
-    let named = |i: u8| Target::named(&char::from(b'a' + i).to_string(), sinks, names, 1, u64::from(i));
-    (0..count).map(named).collect()
+    let target = |i: u8| Target::named(&char::from(b'a' + i).to_string(), sinks, names, 1, u64::from(i));
+    (0..count).map(target).collect()
 }
 
 /// A backend of its own.

@@ -200,7 +200,9 @@ async fn the_backend_accepts_and_hangs_or_half_closes_or_drips_and_the_shutdown_
         let patient = SendSettings { timeout: Duration::from_hours(1), min_backoff: Duration::from_hours(1), ..fast() };
         let Sending { _dir, sinks, account } = sending(&server.url, patient).await;
         let mut all = targets(&sinks, &["a"], 12);
-        all.iter_mut().for_each(|target| target.scrape(1));
+        for target in &mut all {
+            target.scrape(1);
+        }
         sinks.flush();
         until("a request", || server.seen() > 0).await;
         tokio::time::timeout(BOUND, sinks.shutdown(Duration::from_millis(50))).await.expect("bounded");

@@ -15,7 +15,9 @@ async fn a_storm_of_429_with_retry_after_is_honoured_and_other_backends_are_not_
     rig.preview.faults().always(Answer::status(429).retry_after("600"));
     let mut all = targets(&rig.sinks, &["a", "b"], 12);
     for time in 1..=30 {
-        all.iter_mut().for_each(|target| target.scrape(time));
+        for target in &mut all {
+            target.scrape(time);
+        }
         rig.sinks.flush();
     }
     tokio::time::timeout(BOUND, at_other.wait_until(|r| r.sample_count() == 360)).await.unwrap();
