@@ -143,7 +143,7 @@ async fn health_readiness_and_the_ledger() {
     assert!(ledger.sink("remote_write.preview").read > 30, "{ledger:?}");
     assert_eq!(ledger.source("scrape.a").handed_on_in_all(), ledger.pipeline("metrics").read);
     let metrics = weir.metrics().await;
-    assert!(metrics.sum("weir_records_total", &[("source", "scrape.a"), ("stage", "read")]) > 15.0);
+    assert!(metrics.sum("weir_records_total", &[("source", "scrape.a"), ("stage", "read")]) > 5.0);
     assert_eq!(weir.program().terminate().await, Some(0));
 }
 

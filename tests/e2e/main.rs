@@ -15,6 +15,7 @@ mod hostile;
 mod hostile_files;
 mod hostile_targets;
 mod judge;
+mod ledger;
 mod logs;
 mod many_files;
 mod outage;

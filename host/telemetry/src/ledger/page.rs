@@ -25,11 +25,11 @@ impl Collector for Page {
             }
         }
         let help = "Records that are neither delivered nor dropped yet (the conservation ledger)";
-        let mut held = encoder.encode_descriptor("weir_records_held", help, None, MetricType::Gauge)?;
+        let mut gauges = encoder.encode_descriptor("weir_records_held", help, None, MetricType::Gauge)?;
         for account in &now.accounts {
             for (stage, value) in [("queued", account.queued), ("in_flight", account.in_flight)] {
                 if stage == "in_flight" || account.role == Role::Sink {
-                    held.encode_family(&labels(account, stage))?.encode_gauge(&value)?;
+                    gauges.encode_family(&labels(account, stage))?.encode_gauge(&value)?;
                 }
             }
         }

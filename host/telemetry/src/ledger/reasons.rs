@@ -280,6 +280,13 @@ pub const REASONS: &[Reason] = &[
     reason(Sink, "disk_full", "queue", "the disk has no space, and the policy is not to block", "free the disk"),
     reason(
         Sink,
+        "disk_low",
+        "queue",
+        "the disk has less free than queue.min_free_disk, and the policy is not to block",
+        "free the disk, or lower the floor",
+    ),
+    reason(
+        Sink,
         "queue_too_large",
         "queue",
         "a request larger than the whole queue, or than a record may be",
