@@ -1,5 +1,8 @@
 //! The conservation ledger over everything that happens to a collector, and the receivers' own counts beside it.
 
+#![allow(clippy::print_stdout, reason = "the counts that were reached are shown")]
+
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,7 +54,7 @@ fn write_long(path: &Path, from: u64, lines: u64) {
         let mut line = String::with_capacity(64 << 10);
         while line.len() < 64 << 10 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            line.push_str(&format!("{:016x}", state ^ (state >> 29)));
+            write!(line, "{:016x}", state ^ (state >> 29)).unwrap();
         }
         writeln!(file, "{line}").unwrap();
     }
@@ -72,7 +75,7 @@ async fn after_all_that_can_happen_each_account_and_seam_balances_and_the_receiv
 
     // one of these series comes twice, one goes at every other page, one is dropped by the plugin
     let page = |n: u64| {
-        let some = if n % 2 == 0 { "comes_and_goes 1\n" } else { "" };
+        let some = if n.is_multiple_of(2) { "comes_and_goes 1\n" } else { "" };
         format!("seq {n}\nseq {n}\n{some}noise_total {n}\nunwanted {n}\n")
     };
     let (x, y) = (Target::start(page).await, Target::start(page).await);
@@ -177,8 +180,10 @@ fn left(output: &str, sink: &str) -> i64 {
     let is = |l: &serde_json::Value| {
         l["message"].as_str().is_some_and(|m| m.starts_with("sink is closed")) && l["sink"] == sink
     };
-    let lines = output.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
-    let last = lines.filter(is).last().unwrap_or_else(|| panic!("no last words on {sink} in\n{output}"));
+    let mut lines = output.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+    let last = lines.rfind(is);
+    assert!(last.is_some(), "no last words on {sink} in\n{output}");
+    let last = last.unwrap();
     last["queued"].as_i64().unwrap() + last["in_flight"].as_i64().unwrap()
 }
 

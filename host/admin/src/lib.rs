@@ -119,7 +119,7 @@ async fn show_ledger<S: Source>(
     filter: Result<Query<ledger::Filter>, QueryRejection>,
 ) -> Response {
     match filter {
-        Ok(Query(filter)) => success(ledger::data(&admin.source.ledger().await, &filter)),
+        Ok(Query(filter)) => success(&ledger::data(&admin.source.ledger().await, &filter)),
         Err(error) => {
             let body = serde_json::json!({ "status": "error", "errorType": "bad_data", "error": error.body_text() });
             (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
@@ -128,11 +128,11 @@ async fn show_ledger<S: Source>(
 }
 
 async fn targets<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
-    success(admin.source.targets().await)
+    success(&admin.source.targets().await)
 }
 
 /// Prometheus' envelope.
-fn success(data: Value) -> Response {
+fn success(data: &Value) -> Response {
     axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
 }
 

@@ -42,7 +42,7 @@ impl AckWatch for Safe {
     }
 }
 
-fn batch(lines: &[&str]) -> LogBatch {
+pub(super) fn batch(lines: &[&str]) -> LogBatch {
     let mut batch = LogBatch { streams: vec![[("job", "app")].iter().collect::<LabelSet>()], ..LogBatch::default() };
     for (i, line) in lines.iter().enumerate() {
         batch.push(i as i64, line);
@@ -50,7 +50,9 @@ fn batch(lines: &[&str]) -> LogBatch {
     batch
 }
 
-fn logs_guest(f: impl Fn(&LogsBatch<'_>) -> Result<LogsEdit, CallError> + Send + Sync + 'static) -> TestGuest {
+pub(super) fn logs_guest(
+    f: impl Fn(&LogsBatch<'_>) -> Result<LogsEdit, CallError> + Send + Sync + 'static,
+) -> TestGuest {
     let wanted = LogsWanted { lines: true, labels: LabelsWanted::Everything, ..LogsWanted::default() };
     TestGuest {
         wants: Wants { logs: Some(wanted), ..Wants::default() },
@@ -70,7 +72,7 @@ fn lines_of<'a>(batch: &'a LogsBatch<'_>) -> Vec<&'a str> {
 }
 
 /// Drops DEBUG, replaces `secret` and gives lines with ERROR the label `level`.
-fn edit(batch: &LogsBatch<'_>) -> LogsEdit {
+pub(super) fn edit(batch: &LogsBatch<'_>) -> LogsEdit {
     let mut edit = LogsEdit::default();
     let base = batch.symbols.len() as u32;
     let mut added = Symbols::default();

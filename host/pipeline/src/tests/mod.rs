@@ -1,5 +1,6 @@
 //! The pipeline with guests and sinks written in Rust.
 
+mod ledger;
 mod lines;
 mod pages;
 mod staleness;

@@ -296,10 +296,38 @@ pub const REASONS: &[Reason] = &[
     reason(Sink, "unknown_protocol", "send", "queued by a newer weir", "run that one until the queue is empty"),
     reason(
         Sink,
+        "transcode",
+        "send",
+        "a queued request could not be made anew in the version that the backend takes",
+        "report it: it is an error of weir's",
+    ),
+    reason(
+        Sink,
         "too_large",
         "send",
         "413 for the half of a request too",
         "raise the backend's limit, or lower the batch's bytes",
+    ),
+    reason(
+        Sink,
+        "http_400",
+        "send",
+        "400, and the backend has said that it did not write these",
+        "the log has the backend's words",
+    ),
+    reason(
+        Sink,
+        "not_written",
+        "send",
+        "success, but the backend has said that it wrote less than was sent",
+        "the log has the backend's words",
+    ),
+    reason(
+        Sink,
+        "no_written_header",
+        "send",
+        "neither version of remote write is understood",
+        "see what answers at the sink's url",
     ),
     reason(
         Sink,

@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout, reason = "the counts that were reached are shown")]
+
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
