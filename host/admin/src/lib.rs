@@ -137,7 +137,7 @@ fn success(data: &Value) -> Response {
 }
 
 async fn queues<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
-    success(admin.source.queues().await)
+    success(&admin.source.queues().await)
 }
 
 #[cfg(test)]
