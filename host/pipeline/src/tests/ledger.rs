@@ -70,7 +70,7 @@ async fn each_sample_of_a_page_is_booked_once() {
     let sink = ledger.sink("remote_write.a", Signal::Samples);
     let sinks = Arc::new(TestSinks { account: Some(sink.clone()), ..TestSinks::default() });
     let guests: [Arc<dyn Guest>; 2] = [Arc::new(by_labels()), Arc::new(by_value())];
-    let pipeline = MetricsPipeline::new("metrics", &guests, sinks, &stats);
+    let pipeline = MetricsPipeline::new("metrics", &guests, sinks, &Arc::default(), &stats);
     let source = ledger.source("scrape.a", Signal::Samples);
     let mut route = TargetRoute::new(&[pipeline], 1, Duration::from_secs(1), source.clone());
     let (mut births, none) = (Births::default(), Births::default());
@@ -110,7 +110,7 @@ async fn what_has_no_way_is_booked_where_it_ends() {
     // a slot that was never born
     let sinks =
         Arc::new(TestSinks { account: Some(ledger.sink("remote_write.a", Signal::Samples)), ..TestSinks::default() });
-    let pipeline = MetricsPipeline::new("metrics", &[], sinks, &stats);
+    let pipeline = MetricsPipeline::new("metrics", &[], sinks, &Arc::default(), &stats);
     source.book(1, 0, &[]);
     TargetRoute::new(&[pipeline], 1, Duration::from_secs(1), source).page(&page);
     assert_eq!(dropped(&balanced(&ledger, "metrics", Signal::Samples)), [("unknown_slot", 1)]);
