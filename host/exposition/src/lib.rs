@@ -13,7 +13,9 @@
 //! - a backslash before any other byte than `\`, `"`, `n` stays as it is;
 //! - a repeated label name fails the page (in Prometheus: when the sample is appended).
 //!
-//! One difference: a NUL byte where a line begins is an error here, while Prometheus takes it for the page's end.
+//! Differences: a NUL byte where a line begins is an error here, while Prometheus takes it for the page's end; blanks before
+//! a name are passed, as the format says, while Prometheus takes them into the name and then refuses it; more than 1024
+//! labels on a series are an error.
 //!
 //! Nothing here does I/O or panics on any input.
 

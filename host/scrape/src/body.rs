@@ -1,7 +1,8 @@
 //! Bodies: fetched, decompressed, capped, in buffers that are lent.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flate2::write::MultiGzDecoder;
@@ -15,6 +16,13 @@ use crate::error::ScrapeError;
 /// No body may be larger, whatever `body_size_limit` says: a million series of 250 bytes. It bounds what a broken target
 /// can take of the memory that all share.
 const MAX_BODY: usize = 256 * 1024 * 1024;
+
+/// All bodies that are held at once may be this large together, four of the largest: however many targets go wrong at the
+/// same time, the process does not.
+const ALL_BODIES: usize = 4 * MAX_BODY;
+
+/// A body counts towards [`ALL_BODIES`] in steps of this size, and one within the first step not at all.
+const STEP: usize = 4 * 1024 * 1024;
 
 /// What was asked for.
 const FORMAT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
@@ -34,14 +42,14 @@ pub(crate) fn headers(timeout: Duration, gzip: bool) -> HeaderMap {
     headers
 }
 
-/// Gets a page into `buffer`, within the time-out, body included. `limit` is `body_size_limit`; 0 is none.
+/// Gets a page into `body`, within the time-out, body included. `limit` is `body_size_limit`; 0 is none.
 pub(crate) async fn fetch(
     client: &Client,
     url: &Uri,
     headers: HeaderMap,
     timeout: Duration,
     limit: usize,
-    buffer: &mut Vec<u8>,
+    body: &mut Body,
 ) -> Result<(), ScrapeError> {
     let deadline = Instant::now() + timeout;
     let read = async {
@@ -51,7 +59,7 @@ pub(crate) async fn fetch(
             return Err(ScrapeError::Status(response.status.as_u16()));
         }
         let limit = if limit == 0 { MAX_BODY } else { limit.min(MAX_BODY) };
-        read_body(response, Capped { buffer, limit, over: false }, timeout).await
+        read_body(response, Capped { body, limit, refused: None }, timeout).await
     };
     // The client keeps the deadline too; this holds whatever it does.
     tokio::time::timeout_at(deadline, read).await.unwrap_or(Err(ScrapeError::Timeout(timeout)))
@@ -63,7 +71,7 @@ async fn read_body(mut response: Response, mut out: Capped<'_>, timeout: Duratio
     match encoding {
         b"" | b"identity" => {
             while let Some(chunk) = response.chunk().await.map_err(body)? {
-                out.write_all(&chunk).map_err(|_| out.limit_error())?;
+                out.write_all(&chunk).map_err(|e| out.error(&e))?;
             }
         }
         b"gzip" | b"x-gzip" => {
@@ -88,30 +96,41 @@ fn request_error(error: RequestError, timeout: Duration, other: fn(String) -> Sc
     }
 }
 
-/// A buffer that takes fewer bytes than `limit`: like Prometheus, a body that reaches it is too large.
+/// A body that takes fewer bytes than `limit`: like Prometheus, one that reaches it is too large.
 struct Capped<'a> {
-    buffer: &'a mut Vec<u8>,
+    body: &'a mut Body,
     limit: usize,
-    over: bool,
+    refused: Option<Refused>,
+}
+
+#[derive(Clone, Copy)]
+enum Refused {
+    Limit,
+    AllBodies,
 }
 
 impl Capped<'_> {
-    fn limit_error(&self) -> ScrapeError {
-        ScrapeError::BodySizeLimit { limit: self.limit }
-    }
-
     fn error(&self, error: &io::Error) -> ScrapeError {
-        if self.over { self.limit_error() } else { ScrapeError::Gzip(error.to_string()) }
+        match self.refused {
+            Some(Refused::Limit) => ScrapeError::BodySizeLimit { limit: self.limit },
+            Some(Refused::AllBodies) => ScrapeError::AllBodies { limit: ALL_BODIES },
+            None => ScrapeError::Gzip(error.to_string()),
+        }
     }
 }
 
 impl Write for Capped<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() >= self.limit {
-            self.over = true;
+        let size = self.body.bytes.len() + bytes.len();
+        if size >= self.limit {
+            self.refused = Some(Refused::Limit);
+        } else if !self.body.count(size) {
+            self.refused = Some(Refused::AllBodies);
+        }
+        if self.refused.is_some() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.buffer.extend_from_slice(bytes);
+        self.body.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -120,25 +139,97 @@ impl Write for Capped<'_> {
     }
 }
 
+/// A body in a buffer that is lent.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    /// How much of it is counted in `all`.
+    counted: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Body {
+    /// Counts what a body of this size takes; false when all together would take too much.
+    fn count(&mut self, size: usize) -> bool {
+        let steps = size / STEP * STEP;
+        let more = steps.saturating_sub(self.counted);
+        if more == 0 {
+            return true;
+        }
+        if self.all.fetch_add(more, Ordering::Relaxed) + more > ALL_BODIES {
+            self.all.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.counted = steps;
+        true
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.counted, Ordering::Relaxed);
+    }
+}
+
 /// Lends buffers for bodies.
 #[derive(Debug, Default)]
-pub(crate) struct BodyPool(Mutex<Vec<Vec<u8>>>);
+pub(crate) struct BodyPool {
+    idle: Mutex<Vec<Vec<u8>>>,
+    all: Arc<AtomicUsize>,
+}
 
 impl BodyPool {
     /// Buffers at rest: as many bodies as are usually on their way at once.
     const AT_REST: usize = 16;
     /// A larger one is given back to the system: one giant must not sit in memory for ever.
-    const LARGEST: usize = 4 * 1024 * 1024;
+    const LARGEST: usize = STEP;
 
-    pub(crate) fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    pub(crate) fn take(&self) -> Body {
+        let bytes = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Body { bytes, counted: 0, all: Arc::clone(&self.all) }
     }
 
-    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
+    pub(crate) fn give_back(&self, mut body: Body) {
+        let mut buffer = std::mem::take(&mut body.bytes);
         buffer.clear();
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < Self::AT_REST && buffer.capacity() <= Self::LARGEST {
             idle.push(buffer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_what_all_may_take() {
+        let pool = BodyPool::default();
+        let mut held: Vec<Body> = (0..4).map(|_| pool.take()).collect();
+        // nothing is written: what counts is what would be
+        assert!(held.iter_mut().all(|body| body.count(MAX_BODY)));
+        let (mut small, mut large) = (pool.take(), pool.take());
+        Capped { body: &mut small, limit: MAX_BODY, refused: None }.write_all(b"a 1\n").unwrap();
+        assert!(large.count(STEP - 1), "what is usual is never refused");
+        assert!(!large.count(STEP));
+        let mut out = Capped { body: &mut large, limit: MAX_BODY, refused: None };
+        let error = out.write_all(&vec![b' '; STEP]).unwrap_err();
+        assert_eq!(out.error(&error).reason(), "all_bodies");
+        pool.give_back(held.remove(0));
+        drop(held.remove(0));
+        assert!(large.count(MAX_BODY) && small.count(MAX_BODY));
+        drop((held, small, large));
+        assert_eq!(pool.all.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_body_that_reaches_its_limit_is_too_large() {
+        let pool = BodyPool::default();
+        let mut body = pool.take();
+        let mut out = Capped { body: &mut body, limit: 5, refused: None };
+        out.write_all(b"a 1\n").unwrap();
+        let error = out.write_all(b"\n").unwrap_err();
+        assert!(matches!(out.error(&error), ScrapeError::BodySizeLimit { limit: 5 }));
     }
 }

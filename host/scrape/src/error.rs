@@ -27,6 +27,12 @@ pub enum ScrapeError {
         /// The limit that was reached.
         limit: usize,
     },
+    /// There is no room for the body beside those of other targets.
+    #[error("the bodies of all targets together reached {limit} bytes; set body_size_limit where pages are small")]
+    AllBodies {
+        /// What they may take.
+        limit: usize,
+    },
     /// The body is no page of metrics.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
@@ -76,6 +82,7 @@ impl ScrapeError {
             Self::Body(_) => "body",
             Self::Gzip(_) => "gzip",
             Self::BodySizeLimit { .. } => "body_size_limit",
+            Self::AllBodies { .. } => "all_bodies",
             Self::Syntax(_) => "syntax",
             Self::NoName { .. } => "no_name",
             Self::SampleLimit { .. } => "sample_limit",

@@ -11,7 +11,7 @@ use weir_client::Client;
 use weir_discovery::DiscoveryMetrics;
 use weir_telemetry::SourceAccount;
 
-use crate::body::{self, BodyPool};
+use crate::body::{self, Body, BodyPool};
 use crate::clock::{self, Grid};
 use crate::error::ScrapeError;
 use crate::memory::{Counts, Memory, PageRules, ScratchPool};
@@ -172,7 +172,7 @@ impl Loop {
         if self.generation.replace(generation) != Some(generation) {
             self.memory.new_generation();
         }
-        self.page(&plan, time, started, fetched.map(|()| body.as_slice()));
+        self.page(&plan, time, started, fetched.map(|()| body.bytes.as_slice()));
         self.shared.bodies.give_back(body);
     }
 
@@ -254,7 +254,7 @@ impl Loop {
     }
 }
 
-async fn fetch(plan: &Plan, body: &mut Vec<u8>) -> Result<(), ScrapeError> {
+async fn fetch(plan: &Plan, body: &mut Body) -> Result<(), ScrapeError> {
     let Plan { settings, target, client, .. } = plan;
     if let Some(targets) = plan.too_many {
         return Err(ScrapeError::TargetLimit { targets, limit: settings.target_limit });

@@ -39,19 +39,19 @@ pub const REASONS: &[Reason] = &[
         "metric_relabel_configs dropped the sample's series",
         "nothing: it is what the rules say",
     ),
-    reason(Source, "duplicate", "scrape", "a second sample of one series on a page", "mend the exporter"),
+    reason(Source, "duplicate", "scrape", "a second sample of one series and time", "mend the exporter"),
     reason(
         Source,
         "out_of_order",
         "scrape",
-        "older than an earlier sample of the series on the page",
+        "older than an earlier sample of the series, on this page or one before",
         "mend the exporter",
     ),
     reason(
         Source,
         "out_of_bounds",
         "scrape",
-        "more than 10 minutes ahead of the scrape",
+        "more than 10 minutes ahead of the scrape, or more than an hour behind it, by a time of its own",
         "set the target's clock, or honor_timestamps = false",
     ),
     reason(
@@ -117,6 +117,13 @@ pub const REASONS: &[Reason] = &[
         "scrape",
         "the body is over body_size_limit; nothing was read, so this is 0",
         "raise the limit, or serve less",
+    ),
+    reason(
+        Source,
+        "all_bodies",
+        "scrape",
+        "the bodies of all targets together are too large; nothing was read, so this is 0",
+        "set body_size_limit where pages are small",
     ),
     reason(
         Source,
