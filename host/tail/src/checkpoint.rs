@@ -76,17 +76,21 @@ pub(crate) fn load(path: &Path) -> Result<Option<Checkpoint>, LoadError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e.into()),
     };
+    parse(&bytes).map(Some)
+}
+
+fn parse(bytes: &[u8]) -> Result<Checkpoint, LoadError> {
     // first, for another version may have another form
-    let Version { version } = serde_json::from_slice(&bytes)?;
+    let Version { version } = serde_json::from_slice(bytes)?;
     if version != VERSION {
         return Err(LoadError::Version(version));
     }
-    let mut document: Document = serde_json::from_slice(&bytes)?;
+    let mut document: Document = serde_json::from_slice(bytes)?;
     let claimed = std::mem::take(&mut document.crc32c);
     if claimed != document.checksum()? {
         return Err(LoadError::Damaged);
     }
-    Ok(Some(document.into()))
+    Ok(document.into())
 }
 
 /// Replaces a checkpoint so that a crash at any moment leaves the old or the new one.
@@ -246,20 +250,17 @@ mod tests {
             prop_assert_eq!(read.as_ref(), Some(&checkpoint));
             let whole = fs::read(&path).unwrap();
             for cut in 0..whole.len() {
-                fs::write(&path, &whole[..cut]).unwrap();
-                prop_assert!(load(&path).is_err(), "cut at {}", cut);
+                prop_assert!(parse(&whole[..cut]).is_err(), "cut at {}", cut);
             }
             let mut flipped = whole.clone();
             for (at, bits) in flips {
                 flipped[at.index(whole.len())] ^= bits;
             }
-            fs::write(&path, &flipped).unwrap();
             // two flips of one byte may undo each other, and case or form may change without a change of meaning
-            if let Ok(Some(read)) = load(&path) {
+            if let Ok(read) = parse(&flipped) {
                 prop_assert_eq!(read, checkpoint);
             }
-            fs::write(&path, &garbage).unwrap();
-            prop_assert!(load(&path).is_err());
+            prop_assert!(parse(&garbage).is_err());
         }
     }
 }

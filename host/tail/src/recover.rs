@@ -37,6 +37,13 @@ impl Reader {
                 _ => {}
             }
         }
+        for key in vanished {
+            let Some(entry) = self.remembered.get_mut(&key) else { continue };
+            entry.finished = true;
+            self.metrics.rotated(Rotation::Vanish);
+            tracing::warn!(path = %entry.path.display(), offset = entry.position.offset,
+                "log file is gone since weir last ran; lines that it got in between are lost");
+        }
         let mut streams = Vec::new();
         for (key, location) in renamed {
             let Some(entry) = self.remembered.remove(&key) else { continue };
@@ -48,20 +55,15 @@ impl Reader {
         for (stream, changed) in streams {
             let listing = stream.parent().and_then(|directory| by_directory.get(directory));
             for (key, location) in unseen(&stream, changed, listing) {
-                let known = self.by_key.contains_key(&key)
-                    || self.remembered.get(&key).is_some_and(|e| holds(&location, &e.position));
+                let read = |e: &Entry| e.path == stream && holds(&location, &e.position);
+                let known = self.by_key.contains_key(&key) || self.remembered.get(&key).is_some_and(read);
                 // what a glob finds is taken up under its own name, as ever
                 if !known && !found.paths.contains(&location) {
+                    // another file had the inode, and is gone
+                    self.remembered.remove(&key);
                     self.follow_rotated(stream.clone(), &location, key, Position::default());
                 }
             }
-        }
-        for key in vanished {
-            let Some(entry) = self.remembered.get_mut(&key) else { continue };
-            entry.finished = true;
-            self.metrics.rotated(Rotation::Vanish);
-            tracing::warn!(path = %entry.path.display(), offset = entry.position.offset,
-                "log file is gone since weir last ran; lines that it got in between are lost");
         }
     }
 

@@ -29,7 +29,8 @@ pub(crate) fn frame_utf16(
         start = (i + 1) * 2;
     }
     if *mid_line {
-        return chunk.len() & !1;
+        // half a unit at the end of a file stands for nothing
+        return if last { chunk.len() } else { chunk.len() & !1 };
     }
     // every unit is at least a byte of text; one more may be the \r of a line that just fits
     let too_long = units.len() > limits.line_bytes + 1;
@@ -38,7 +39,6 @@ pub(crate) fn frame_utf16(
     }
     if (too_long || last) && push_units(&units, limits, out) {
         *mid_line = !last;
-        // half a unit at the end of a file stands for nothing
         return if last { chunk.len() } else { chunk.len() & !1 };
     }
     start

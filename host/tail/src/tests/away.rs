@@ -82,3 +82,27 @@ async fn a_file_written_anew_with_the_same_head_is_noticed() {
     assert_eq!(texts[42..].join("\n") + "\n", numbered(200, 60));
     tail.stop(PATIENCE).await;
 }
+
+#[tokio::test]
+async fn a_file_that_came_and_was_rotated_in_the_inode_of_one_that_went_is_read() {
+    let place = Place::new();
+    place.append("app.log", numbered(0, 5));
+    place.append("other.log", "x\n");
+    let settings = place.settings(&["*.log"]);
+    let out = Collector::new();
+    // nothing is acknowledged: of neither file is anything known but its inode
+    out.hold();
+    let tail = place.start(settings.clone(), &out);
+    out.lines(6).await;
+    drop(tail);
+    drop(out.held());
+    place.rename("app.log", "app.log.2");
+    // as if the inode were given out again
+    place.overwrite("other.log", numbered(5, 5));
+    place.rename("other.log", "app.log.1");
+    place.append("app.log", numbered(10, 5));
+    let again = Collector::new();
+    let tail = place.start(settings, &again);
+    assert_numbered(&again.texts(15).await);
+    tail.stop(PATIENCE).await;
+}
