@@ -23,5 +23,7 @@ mod pages;
 mod policies;
 mod queue_commands;
 mod reference;
+mod reload;
 mod same_as_prometheus;
+mod staleness;
 mod swap;

@@ -13,8 +13,12 @@ pub trait TargetSink: PageSink {
     /// that is no longer set up gets none. Returns what [`accept`](PageSink::accept) does.
     fn renew(&mut self, page: &Page<'_>, unmarked: &dyn Fn(Slot) -> bool) -> usize;
 
-    /// Ends series with a marker each, at all sinks but those named in `but`.
-    fn end(&mut self, time: i64, slots: &[Slot], but: &[String]);
+    /// Shows under what each of these series is sent to each sink it is sent to: slot, sink, and a hash of the labels as they
+    /// are sent there, which is the same for all sinks of a process.
+    fn sent(&self, slots: &[Slot], show: &mut dyn FnMut(Slot, &str, u64));
+
+    /// Ends series with a marker each at one sink.
+    fn end(&mut self, time: i64, slots: &[Slot], sink: &str);
 
     /// The sinks that are written to, sorted.
     fn sinks(&self) -> Arc<[String]>;

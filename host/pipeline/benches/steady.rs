@@ -73,7 +73,8 @@ impl TargetSink for Nowhere {
     fn renew(&mut self, page: &Page<'_>, _: &dyn Fn(Slot) -> bool) -> usize {
         self.accept(page)
     }
-    fn end(&mut self, _: i64, _: &[Slot], _: &[String]) {}
+    fn sent(&self, _: &[Slot], _: &mut dyn FnMut(Slot, &str, u64)) {}
+    fn end(&mut self, _: i64, _: &[Slot], _: &str) {}
     fn sinks(&self) -> Arc<[String]> {
         Arc::default()
     }

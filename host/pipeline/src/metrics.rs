@@ -125,6 +125,8 @@ pub struct TargetRoute {
     permits: Vec<OwnedSemaphorePermit>,
     target: u64,
     interval: Duration,
+    /// What pipelines that the target was taken from hold of it.
+    left: Vec<(Arc<Writers>, u64)>,
     /// How often a pipeline came in that knows no slot.
     joined: u64,
     /// What [`begin`](Self::begin) returned last.
@@ -135,8 +137,17 @@ pub struct TargetRoute {
 impl TargetRoute {
     /// A route for the target of this stable hash, scraped at this interval, whose pages `source` has booked.
     pub fn new(pipelines: &[Arc<MetricsPipeline>], target: u64, interval: Duration, source: SourceAccount) -> Self {
-        let mut route =
-            Self { pipelines: vec![], owners: vec![], permits: vec![], target, interval, joined: 0, epoch: 0, source };
+        let mut route = Self {
+            pipelines: vec![],
+            owners: vec![],
+            permits: vec![],
+            target,
+            interval,
+            left: vec![],
+            joined: 0,
+            epoch: 0,
+            source,
+        };
         route.set_pipelines(pipelines);
         route
     }
@@ -156,7 +167,8 @@ impl TargetRoute {
             self.pipelines.push(pipeline);
         }
         for (_, pipeline) in former.into_iter().flatten() {
-            pipeline.leave(self.interval);
+            let writers = pipeline.writers().clone();
+            self.left.extend(pipeline.leave(self.interval).map(|number| (writers, number)));
         }
     }
 
@@ -202,12 +214,20 @@ impl TargetRoute {
         }
         from.end();
         self.permits.clear();
+        // what the present pipelines do not write to the sinks of those that were left ends with this page
+        for (writers, number) in self.left.drain(..) {
+            writers.end(number, Some(page.time));
+        }
     }
 
     /// The target is gone; it was last scraped at this interval. Dropping a route instead, as when weir stops, ends nothing.
-    pub fn leave(self, interval: Duration) {
+    pub fn leave(mut self, interval: Duration) {
         for pipeline in self.pipelines {
-            pipeline.leave(interval);
+            let writers = pipeline.writers().clone();
+            self.left.extend(pipeline.leave(interval).map(|number| (writers, number)));
+        }
+        for (writers, number) in self.left {
+            writers.end_later(number, interval.mul_f64(2.1));
         }
     }
 }

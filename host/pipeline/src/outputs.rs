@@ -156,11 +156,11 @@ impl Outputs {
     }
 
     /// Ends the outputs that nobody owns with a marker each, and hands the page on; `hand_on` says to how many.
-    pub(crate) fn finish_page(&mut self, time: i64, hand_on: impl FnOnce(&Page<'_>, &Self) -> usize) -> Finished {
+    pub(crate) fn finish_page(&mut self, time: i64, hand_on: impl FnOnce(&Page<'_>) -> usize) -> Finished {
         let written = self.page.samples.len();
         self.end_released(time);
         let page = Page { time, deaths: &self.dying, births: &self.page.births, samples: &self.page.samples };
-        let takers = hand_on(&page, self);
+        let takers = hand_on(&page);
         let markers = self.page.samples.len() - written;
         self.begin_page();
         Finished { written: written as u64, markers: markers as u64, takers }

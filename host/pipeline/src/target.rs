@@ -14,6 +14,7 @@ use crate::outputs::Outputs;
 use crate::samples::{Row, SampleStages};
 use crate::stats::Losses;
 use crate::verdict::{Candidate, Fate, Workspace, decide};
+use crate::writers::Writers;
 
 /// Where a slot's samples go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,10 @@ impl TargetPipeline {
         self.chain.generation.wrapping_add(self.pinned_generation << 32)
     }
 
+    pub(crate) fn writers(&self) -> &Arc<Writers> {
+        &self.pipeline.writers
+    }
+
     /// Slots start over with the next page.
     pub(crate) fn restart(&mut self) {
         self.restart = true;
@@ -129,36 +134,30 @@ impl TargetPipeline {
         }
         work.losses.settle(&mut passage);
         let (sink, writers) = (&mut self.sink, &self.pipeline.writers);
-        let finished = match &former {
-            None => outputs.finish_page(page.time, |page, outputs| {
-                writers.page(page, outputs, &outputs.sinks);
-                sink.accept(page)
-            }),
-            Some(former) => {
-                let finished = outputs.finish_page(page.time, |page, outputs| {
-                    let takers = sink.renew(page, &|s| former.is_unmarked(s));
-                    writers.page(page, outputs, &sink.sinks());
-                    takers
-                });
-                outputs.sinks = sink.sinks();
-                finished
-            }
-        };
+        let renewed = former.is_some();
+        let finished = outputs.finish_page(page.time, |page| {
+            writers.page(page, sink.as_mut(), |sink| match &former {
+                None => sink.accept(page),
+                Some(former) => sink.renew(page, &|slot| former.is_unmarked(slot)),
+            })
+        });
+        if renewed {
+            outputs.sinks = sink.sinks();
+        }
         finished.book(&mut passage);
         outputs.lend(&mut work.page);
         passage.end();
         self.last_time = page.time;
     }
 
-    /// The target is gone, or is sent through other pipelines; `interval` is what it was scraped at. Its series are held, see
-    /// [`Writers`](crate::Writers).
-    pub(crate) fn leave(self, interval: Duration) {
+    /// No more pages come. The series are held from now on, see [`Writers`](crate::Writers); the number is that of
+    /// [`Writers::hold`](crate::Writers). `interval` is what the target was scraped at.
+    pub(crate) fn leave(self, interval: Duration) -> Option<u64> {
         if self.last_time == 0 {
-            return;
+            return None;
         }
         let Self { pipeline, outputs, sink, last_time, .. } = self;
-        let time = last_time + interval.as_millis() as i64;
-        pipeline.writers.leave(&outputs, sink, time, interval.mul_f64(2.1));
+        pipeline.writers.hold(&outputs, sink, last_time + interval.as_millis() as i64)
     }
 
     fn bury(&mut self, deaths: &[Slot], outputs: &mut Outputs) {

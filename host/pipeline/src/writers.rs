@@ -2,12 +2,16 @@
 //!
 //! A target that is removed may come back at once, in another job or pipeline, or with other labels that lead to the same
 //! outputs. So its series are held for two intervals and a tenth, as Prometheus waits (`scrape.go`, `endOfRunStaleness`).
-//! Whoever writes an output to a sink in that time, or ends it there, has taken it over for that sink: a marker of the
-//! target that left would be older than what stands there already, and no receiver would take it.
+//! Whoever writes a series to a sink in that time, or ends it there, has taken it over for that sink: a marker of the
+//! target that left would be older than what stands there already, and no receiver would take it. What counts is the series
+//! as it is sent: under other external labels, or behind other rules of the sink, it is another.
+//!
+//! Two targets that write one series side by side are a mistake that no marker mends. When one of them lets it go from its page
+//! there is a marker, as in Prometheus; when one of them leaves there is none, for the other writes on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -33,17 +37,13 @@ pub struct Writers {
 /// The series of a target that left a pipeline.
 struct Leaving {
     sink: Box<dyn TargetSink>,
-    sinks: Arc<[String]>,
     time: i64,
-    /// By hash.
-    outputs: HashMap<u64, Output, RandomState>,
+    /// By sink, then by hash of the labels as sent there: the slot.
+    series: BTreeMap<String, HashMap<u64, Slot, RandomState>>,
 }
 
-struct Output {
-    slot: Slot,
-    /// The sinks at which others have it now.
-    taken: Vec<String>,
-}
+/// Series as they are sent: sink and hash.
+type Sent = Vec<(String, u64)>;
 
 impl Writers {
     pub(crate) fn empty_outputs(&self) -> Outputs {
@@ -61,38 +61,57 @@ impl Writers {
         outputs
     }
 
-    /// A page goes to these sinks: it takes over what it begins, and what it ends.
-    pub(crate) fn page(&self, page: &Page<'_>, outputs: &Outputs, sinks: &[String]) {
+    /// Hands a page on, and has it take over what it begins and what it ends.
+    pub(crate) fn page(
+        &self,
+        page: &Page<'_>,
+        sink: &mut dyn TargetSink,
+        hand_on: impl FnOnce(&mut dyn TargetSink) -> usize,
+    ) -> usize {
         if self.held.load(Ordering::Acquire) == 0 || (page.births.is_empty() && page.deaths.is_empty()) {
-            return;
+            return hand_on(sink);
         }
+        let mut taken = sent(sink, page.deaths);
+        let takers = hand_on(sink);
+        let births: Vec<Slot> = page.births.iter().map(|(slot, _)| slot).collect();
+        taken.extend(sent(sink, &births));
         let mut leaving = lock(&self.leaving);
-        for slot in page.births.iter().map(|(slot, _)| slot).chain(page.deaths.iter().copied()) {
-            let Some(hash) = outputs.hash_of(slot) else { continue };
-            leaving.values_mut().for_each(|l| l.take_over(hash, sinks));
+        for (sink, hash) in &taken {
+            for series in leaving.values_mut().filter_map(|l| l.series.get_mut(sink)) {
+                series.remove(hash);
+            }
         }
+        takers
     }
 
-    /// A target is gone: its outputs end at `time` once it is sure, `delay` from now, that nobody else writes them. A process
-    /// that ends before ends nothing.
-    pub(crate) fn leave(
-        self: &Arc<Self>,
-        outputs: &Mutex<Outputs>,
-        sink: Box<dyn TargetSink>,
-        time: i64,
-        delay: Duration,
-    ) {
-        let leaving = {
-            let outputs = lock(outputs);
-            let marked = outputs.marked().map(|(hash, slot)| (hash, Output { slot, taken: vec![] }));
-            Leaving { sink, sinks: outputs.sinks.clone(), time, outputs: marked.collect() }
-        };
-        if leaving.outputs.is_empty() {
-            return;
+    /// Holds the series of a target that left, which end at `time` unless something else is said by then. `None` when
+    /// there are none.
+    pub(crate) fn hold(&self, outputs: &Arc<Mutex<Outputs>>, sink: Box<dyn TargetSink>, time: i64) -> Option<u64> {
+        let own: HashMap<Slot, u64, RandomState> = lock(outputs).marked().map(|(hash, slot)| (slot, hash)).collect();
+        let slots: Vec<Slot> = own.keys().copied().collect();
+        let mut series: BTreeMap<String, HashMap<u64, Slot, RandomState>> = BTreeMap::new();
+        sink.sent(&slots, &mut |slot, sink, hash| {
+            series.entry(sink.to_owned()).or_default().insert(hash, slot);
+        });
+        // another target that wrote the same all along writes on
+        let others: Vec<_> = lock(&self.live).iter().filter_map(Weak::upgrade).collect();
+        for other in others.iter().filter(|o| !Arc::ptr_eq(o, outputs)) {
+            let other = lock(other);
+            for (_, series) in series.iter_mut().filter(|(sink, _)| other.sinks.contains(sink)) {
+                series.retain(|_, slot| !own.get(slot).is_some_and(|hash| other.writes(*hash)));
+            }
+        }
+        if series.values().all(HashMap::is_empty) {
+            return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed) as u64;
-        lock(&self.leaving).insert(number, leaving);
+        lock(&self.leaving).insert(number, Leaving { sink, time, series });
         self.held.fetch_add(1, Ordering::Release);
+        Some(number)
+    }
+
+    /// Ends held series after a while. A process that ends before ends nothing.
+    pub(crate) fn end_later(self: &Arc<Self>, number: u64, delay: Duration) {
         let mut tasks = lock(&self.later);
         while tasks.try_join_next().is_some() {}
         // weak: the tasks are this very value's
@@ -100,62 +119,29 @@ impl Writers {
         tasks.spawn(async move {
             tokio::time::sleep(delay).await;
             if let Some(writers) = writers.upgrade() {
-                writers.end(number);
+                writers.end(number, None);
             }
         });
     }
 
-    fn end(&self, number: u64) {
-        let Some(mut leaving) = lock(&self.leaving).remove(&number) else { return };
+    /// Ends held series: what others do not write by now gets its marker, of this time or of the one they were held with.
+    pub(crate) fn end(&self, number: u64, time: Option<i64>) {
+        let Some(leaving) = lock(&self.leaving).remove(&number) else { return };
         self.held.fetch_sub(1, Ordering::Release);
-        let others: Vec<_> = {
-            let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-            live.iter().filter_map(Weak::upgrade).collect()
-        };
-        for other in others {
-            let other = lock(&other);
-            leaving.take_over_all(&other);
-        }
-        leaving.end();
-    }
-}
-
-impl Leaving {
-    fn take_over(&mut self, hash: u64, sinks: &[String]) {
-        let Some(output) = self.outputs.get_mut(&hash) else { return };
-        if !output.taken_by(&self.sinks, sinks) {
-            self.outputs.remove(&hash);
-        }
-    }
-
-    fn take_over_all(&mut self, other: &Outputs) {
-        let own = &self.sinks;
-        self.outputs.retain(|&hash, output| !other.writes(hash) || output.taken_by(own, &other.sinks));
-    }
-
-    /// Ends what is left, at the sinks where nobody has it.
-    fn end(mut self) {
-        let mut by_sinks: BTreeMap<Vec<String>, Vec<Slot>> = BTreeMap::new();
-        for output in std::mem::take(&mut self.outputs).into_values() {
-            by_sinks.entry(output.taken).or_default().push(output.slot);
-        }
-        for (taken, slots) in by_sinks {
-            self.sink.end(self.time, &slots, &taken);
-        }
-    }
-}
-
-impl Output {
-    /// Notes that others have it at `theirs`; whether a sink of `own` is left.
-    fn taken_by(&mut self, own: &[String], theirs: &[String]) -> bool {
-        for sink in own.iter().filter(|s| theirs.contains(s)) {
-            if !self.taken.contains(sink) {
-                self.taken.push(sink.clone());
+        let Leaving { mut sink, series, time: held } = leaving;
+        for (name, slots) in series {
+            let slots: Vec<Slot> = slots.into_values().collect();
+            if !slots.is_empty() {
+                sink.end(time.unwrap_or(held), &slots, &name);
             }
         }
-        self.taken.sort();
-        self.taken.len() < own.len()
     }
+}
+
+fn sent(sink: &dyn TargetSink, slots: &[Slot]) -> Sent {
+    let mut all = vec![];
+    sink.sent(slots, &mut |_, sink, hash| all.push((sink.to_owned(), hash)));
+    all
 }
 
 impl std::fmt::Debug for Writers {

@@ -9,6 +9,7 @@ mod reload;
 mod tests;
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::RandomState;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -104,6 +105,8 @@ struct Inner {
     ledger: Ledger,
     scratch: Arc<ScratchPool>,
     generation: AtomicU64,
+    /// Of labels as they are sent.
+    hasher: RandomState,
     /// Held through a whole reload: there is one at a time.
     reloading: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -144,6 +147,7 @@ impl Sinks {
             ledger: ledger.clone(),
             scratch: Arc::default(),
             generation: AtomicU64::new(1),
+            hasher: RandomState::default(),
             reloading: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         });

@@ -6,6 +6,7 @@ mod pages;
 mod staleness;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -168,11 +169,16 @@ impl TargetSink for TestSink {
         takers
     }
 
-    fn end(&mut self, time: i64, slots: &[Slot], but: &[String]) {
+    fn sent(&self, slots: &[Slot], show: &mut dyn FnMut(Slot, &str, u64)) {
+        let hash = |labels: &LabelSet| BuildHasherDefault::<DefaultHasher>::default().hash_one(labels.to_string());
+        for slot in slots.iter().filter(|slot| self.series.contains_key(slot)) {
+            self.names.iter().for_each(|name| show(*slot, name, hash(&self.series[slot])));
+        }
+    }
+
+    fn end(&mut self, time: i64, slots: &[Slot], sink: &str) {
         for slot in slots {
-            for name in self.names.iter().filter(|n| !but.contains(n)) {
-                self.arrive(name, &self.series[slot], time, "stale");
-            }
+            self.arrive(sink, &self.series[slot], time, "stale");
         }
     }
 

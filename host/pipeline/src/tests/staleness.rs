@@ -181,10 +181,6 @@ impl World {
                 if let Some(live) = &mut self.targets[t] {
                     live.pipe = 1 - live.pipe;
                     live.target.route.set_pipelines(std::slice::from_ref(&self.pipes[live.pipe].pipeline));
-                    // as one target leaves a pipeline and another comes into the next
-                    self.leaving.push((self.now + 2100, live.id));
-                    live.id = self.next_id;
-                    self.next_id += 1;
                 }
             }
             Step::Wait(quarters) => self.wait(i64::from(quarters) * 250).await,

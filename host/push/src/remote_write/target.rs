@@ -106,6 +106,15 @@ impl TargetEncoder {
         seen
     }
 
+    /// Shows the labels of each of some series, as they are sent; what is not sent is left out.
+    pub(crate) fn with_each(&self, slots: &[Slot], mut look: impl FnMut(Slot, &[u8])) {
+        let mut scratch = self.pool.take();
+        let all = self.store.unpack(&mut scratch);
+        let labels = slots.iter().map(|slot| (*slot, all.get(*slot).as_bytes()));
+        labels.filter(|(_, labels)| !labels.is_empty()).for_each(|(slot, labels)| look(slot, labels));
+        self.pool.give(scratch);
+    }
+
     /// Ends series of these labels with a marker each.
     pub(crate) fn mark<'a>(&self, ended: impl ExactSizeIterator<Item = &'a [u8]>, time: i64) {
         self.group.mark(self.lane, ended, time);

@@ -1,6 +1,7 @@
 //! What the pipeline writes to.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use weir_model::{LogBatch, Page, PageSink, Slot, TargetSink};
@@ -129,11 +130,22 @@ impl TargetSink for TargetOutlet {
         takers
     }
 
-    fn end(&mut self, time: i64, slots: &[Slot], but: &[String]) {
+    fn sent(&self, slots: &[Slot], show: &mut dyn FnMut(Slot, &str, u64)) {
         for part in &self.parts {
-            let still = |c: &&String| !but.iter().any(|b| b == bare(c)) && self.inner.is_running(c);
-            let components: Vec<String> = part.components.iter().filter(still).cloned().collect();
-            part.encoder.with_labels_of(slots, |ended| self.mark(part, &components, ended, time));
+            part.encoder.with_each(slots, |slot, labels| {
+                let hash = self.inner.hasher.hash_one(labels);
+                part.components.iter().for_each(|c| show(slot, bare(c), hash));
+            });
+        }
+    }
+
+    fn end(&mut self, time: i64, slots: &[Slot], sink: &str) {
+        for part in &self.parts {
+            let is_it = |c: &&String| bare(c) == sink && self.inner.is_running(c);
+            let components: Vec<String> = part.components.iter().filter(is_it).cloned().collect();
+            if !components.is_empty() {
+                part.encoder.with_labels_of(slots, |ended| self.mark(part, &components, ended, time));
+            }
         }
     }
 

@@ -102,7 +102,7 @@ async fn sinks_of_one_encoding_part_without_a_marker_at_the_one_that_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_is_gone_gets_no_marker_and_ends_leave_out_the_sinks_that_others_write() {
+async fn a_sink_that_is_gone_gets_no_marker_and_series_end_at_one_sink_alone() {
     let pair = |p: &Preview| vec![named(p, "a", &[]), named(p, "b", &[])];
     let rig = Rig::with(pair, |_| vec![]).await;
     let mut target = Target::new(&rig.sinks, &["a", "b"], 2);
@@ -110,10 +110,11 @@ async fn a_sink_that_is_gone_gets_no_marker_and_ends_leave_out_the_sinks_that_ot
     rig.sinks.flush();
     // what is queued for a sink that goes need not have been sent
     rig.arrived(|r| r.sample_count() == 4).await;
-    target.sink.end(2, &[0], &["a".into()]);
+    target.sink.end(2, &[0], "b");
     rig.sinks.apply(vec![named(&rig.preview, "b", &[])], vec![]).await.unwrap();
     target.renew(3);
-    target.sink.end(4, &[0, 1], &[]);
+    target.sink.end(4, &[0, 1], "a");
+    target.sink.end(4, &[0, 1], "b");
     rig.sinks.shutdown(BOUND).await;
     assert_eq!(marked(&rig.recorder, r#"m0{sink="a"}"#), [1]);
     assert_eq!(marked(&rig.recorder, r#"m1{sink="a"}"#), [1]);
