@@ -99,7 +99,7 @@ impl TargetEncoder {
             }
             Ready::Numbers(store) => {
                 let labels = store.labels(&self.group, self.lane, slots, &mut scratch);
-                look(&labels.iter().map(Vec::as_slice).collect())
+                look(&labels.iter().map(|(_, labels)| labels.as_slice()).collect())
             }
         };
         self.pool.give(scratch);
@@ -109,9 +109,17 @@ impl TargetEncoder {
     /// Shows the labels of each of some series, as they are sent; what is not sent is left out.
     pub(crate) fn with_each(&self, slots: &[Slot], mut look: impl FnMut(Slot, &[u8])) {
         let mut scratch = self.pool.take();
-        let all = self.store.unpack(&mut scratch);
-        let labels = slots.iter().map(|slot| (*slot, all.get(*slot).as_bytes()));
-        labels.filter(|(_, labels)| !labels.is_empty()).for_each(|(slot, labels)| look(slot, labels));
+        match &self.ready {
+            Ready::Labels(store) => {
+                let all = store.unpack(&mut scratch);
+                let labels = slots.iter().map(|slot| (*slot, all.get(*slot).as_bytes()));
+                labels.filter(|(_, labels)| !labels.is_empty()).for_each(|(slot, labels)| look(slot, labels));
+            }
+            Ready::Numbers(store) => {
+                let labels = store.labels(&self.group, self.lane, slots.iter().copied(), &mut scratch);
+                labels.iter().for_each(|(slot, labels)| look(*slot, labels));
+            }
+        }
         self.pool.give(scratch);
     }
 

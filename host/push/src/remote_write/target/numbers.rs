@@ -94,14 +94,14 @@ impl NumberStore {
         lane: usize,
         slots: impl Iterator<Item = Slot>,
         scratch: &mut Vec<u8>,
-    ) -> Vec<Vec<u8>> {
+    ) -> Vec<(Slot, Vec<u8>)> {
         let all = self.0.unpack(scratch);
-        let sent = slots.map(|slot| all.get(slot)).filter(|series| !series.is_empty());
+        let sent = slots.map(|slot| (slot, all.get(slot))).filter(|(_, series)| !series.is_empty());
         let labels = group.with_symbols(lane, |symbols| {
-            let labels_of = |series| {
+            let labels_of = |(slot, series)| {
                 let mut labels = vec![];
                 symbols.labels_of(series, &mut labels);
-                labels
+                (slot, labels)
             };
             sent.map(labels_of).collect()
         });
