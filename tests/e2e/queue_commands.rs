@@ -48,7 +48,7 @@ async fn nobody() -> String {
 async fn backlog(target: &Target) -> Weir {
     let url = format!("http://{}/api/v1/write", nobody().await);
     let weir = Weir::start(&format!("{}{}", job("a", &target.address, ""), remote_write("away", &url))).await;
-    let queued = async || weir.metrics().await.sum("weir_records_held", &[("component", "remote_write.away")]);
+    let queued = async || weir.metrics().await.sum("weir_records_held", &[("sink", "remote_write.away")]);
     until("samples in the queue", async || queued().await > 30.0).await;
     weir
 }
@@ -186,10 +186,10 @@ async fn below_the_free_disk_floor_the_queue_is_full_and_says_so() {
     let floor = "queue = { min_free_disk = \"1000TiB\", when_full = \"drop_newest\" }\n";
     let mut weir = Weir::start(&format!("{}{}{floor}", job("a", &target.address, ""), remote_write("low", &url))).await;
     eventually("drops with a reason", async || {
-        let dropped = weir.metrics().await.sum(
-            "weir_records_total",
-            &[("component", "remote_write.low"), ("stage", "dropped"), ("reason", "disk_low")],
-        );
+        let dropped = weir
+            .metrics()
+            .await
+            .sum("weir_records_total", &[("sink", "remote_write.low"), ("stage", "dropped"), ("reason", "disk_low")]);
         if dropped > 0.0 { Ok(()) } else { Err("none yet") }
     })
     .await;

@@ -187,9 +187,9 @@ impl<'a> Walk<'a> {
     /// The end of the lane: what the cursor says was durable and is not there, and a record that is not there whole.
     fn finish(&mut self, start: &Start, last: u64) {
         if let Some((flight, entries)) = start.flight.filter(|_| !self.flight_seen && !self.in_use) {
-            let lost = Volume { records: 1, entries: entries.into(), bytes: 0 };
+            let volume = Volume { records: 1, entries: entries.into(), bytes: 0 };
             let Position { at, segment, offset } = flight;
-            self.lost(Damage { kind: DamageKind::Missing, segment, offset, bytes: 0, seq: at.seq, lost });
+            self.lost(Damage { kind: DamageKind::Missing, segment, offset, bytes: 0, seq: at.seq, lost: volume });
         }
         let at = self.at.unwrap_or(Totals::START);
         let durable = start.cursor.map_or(at, |cursor| cursor.durable).max(at);

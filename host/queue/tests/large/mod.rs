@@ -9,31 +9,31 @@ use tempfile::TempDir;
 use weir_queue::DEFAULT_LANES;
 
 /// The size at which a queue of this budget begins a new segment.
-pub const SEGMENT_BYTES: u64 = 8 << 20;
+pub(crate) const SEGMENT_BYTES: u64 = 8 << 20;
 
 /// A usual request, with its header.
-pub const RECORD_BYTES: u64 = 70_000;
+pub(crate) const RECORD_BYTES: u64 = 70_000;
 
 const HEADER_BYTES: u64 = 64;
 
 /// A queue's directory.
 #[derive(Debug)]
-pub struct Large {
+pub(crate) struct Large {
     dir: TempDir,
     /// All its segments.
     #[allow(dead_code, reason = "the bench does not ask")]
-    pub segments: u64,
+    pub(crate) segments: u64,
     /// Records in them.
     #[allow(dead_code, reason = "the bench does not ask")]
-    pub records: u64,
+    pub(crate) records: u64,
     /// Bytes of all segments.
     #[allow(dead_code, reason = "the bench does not ask")]
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Large {
     /// One of about so many bytes.
-    pub fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         let dir = TempDir::new().unwrap();
         let generation = dir.path().join("gen-00000001");
         let lanes = u64::from(DEFAULT_LANES);
@@ -58,7 +58,7 @@ impl Large {
     }
 
     /// Where it is.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 }
