@@ -114,14 +114,14 @@ pub fn open_any(lock: &Path, data: &[u8]) {
     let disk = Simulated::new(Input(data).tree(lock));
     let mut settings = Settings::new(lock, "sink");
     settings.lanes = 1 + u16::from(data.first().copied().unwrap_or_default() % 3);
-    settings.when_full = if data.len() % 2 == 0 { WhenFull::Block } else { WhenFull::DropOldest };
+    settings.when_full = if data.len().is_multiple_of(2) { WhenFull::Block } else { WhenFull::DropOldest };
     settings.segment_bytes = Some(400);
     // no round but those below
     settings.sync_interval = Duration::from_hours(1);
     settings.sync_bytes = u64::MAX;
     settings.min_free_disk = Some(0);
     for depth in [Depth::Totals, Depth::Headers, Depth::Bodies] {
-        let _ = inspect_on(&disk, lock, depth, data.len() % 3 == 0, &mut |_| (), &mut |_| ());
+        let _ = inspect_on(&disk, lock, depth, data.len().is_multiple_of(3), &mut |_| (), &mut |_| ());
     }
     let Some(queue) = open(&disk, &settings) else { return };
     // every record takes a header, and a generation's lanes may be read in several turns
@@ -145,9 +145,8 @@ pub fn open_any(lock: &Path, data: &[u8]) {
 fn open(disk: &Simulated, settings: &Settings) -> Option<Queue> {
     match Queue::open_on(settings.clone(), Box::new(disk.clone()), || 1_000) {
         Ok(queue) => Some(queue),
-        Err(OpenError::Version { .. } | OpenError::OtherSink { .. }) => None,
-        // a path that is a file where a directory should be
-        Err(OpenError::Io { .. }) => None,
+        // Io: a path that is a file where a directory should be
+        Err(OpenError::Version { .. } | OpenError::OtherSink { .. } | OpenError::Io { .. }) => None,
         Err(error) => {
             assert!(matches!(error, OpenError::InUse { .. }), "{error}");
             None

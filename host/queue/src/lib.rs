@@ -112,10 +112,8 @@ mod durability;
 mod error;
 mod floor;
 mod format;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-#[cfg(all(test, not(feature = "fuzzing")))]
-mod fuzzing;
 mod generation;
 pub mod inspect;
 mod lane;

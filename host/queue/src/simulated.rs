@@ -165,7 +165,6 @@ struct State {
     next_file: u64,
     /// So many more fsyncs succeed; then one fails.
     syncs_until_failure: Option<u64>,
-    bytes_read: u64,
 }
 
 /// The disk; clones are the same one.
@@ -204,10 +203,6 @@ impl Simulated {
     /// Lets the fsync after the next `syncs` fail.
     pub(crate) fn fail_sync_after(&self, syncs: u64) {
         self.lock().syncs_until_failure = Some(syncs);
-    }
-
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.lock().bytes_read
     }
 }
 
@@ -289,8 +284,7 @@ impl SegmentFile for SimulatedFile {
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let mut state = self.0.lock();
-        state.bytes_read += buffer.len() as u64;
+        let state = self.0.lock();
         let content = state.tree.files.get(&self.1).map(Vec::as_slice).unwrap_or_default();
         let found = usize::try_from(offset).ok().and_then(|from| content.get(from..from.checked_add(buffer.len())?));
         buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);

@@ -228,7 +228,9 @@ impl Model {
                 expired += 1;
             }
         }
-        (0..expired).for_each(|_| self.count(DropReason::QueueAge));
+        for _ in 0..expired {
+            self.count(DropReason::QueueAge);
+        }
     }
 
     /// The generation and lane that a reader reads.

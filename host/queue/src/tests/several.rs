@@ -88,7 +88,9 @@ fn none_of_them_makes_room() {
         append(&queue, 0, &[i; BODY], 3).unwrap();
     }
     assert_eq!(queue.stats().dropped_total().records, 3);
-    taken.iter().for_each(|record| reader.commit(record.seq));
+    for record in &taken {
+        reader.commit(record.seq);
+    }
     let left: Vec<_> = (6..9).map(|i| vec![i; BODY]).collect();
     assert_eq!(bodies(&drain(&queue, 0)), left);
     assert_balance(&queue.stats());
@@ -108,7 +110,9 @@ fn records_that_an_fsync_lost_are_still_in_flight() {
     round(&queue).unwrap_err();
     faults.sync_errno.store(0, Ordering::SeqCst);
     round(&queue).unwrap();
-    taken.iter().for_each(|record| reader.commit(record.seq));
+    for record in &taken {
+        reader.commit(record.seq);
+    }
     assert_eq!(bodies(&drain(&queue, 0)), [vec![3; BODY]]);
     assert_balance(&queue.stats());
 }

@@ -1,5 +1,7 @@
 //! `weir queue drain`.
 
+// writing to a String does not fail
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -54,7 +56,7 @@ pub(crate) async fn drain(path: &Path, timeout: Option<Duration>) -> Result<(), 
         let (records, entries) =
             (counted(queued.records, "record", "records"), counted(queued.entries, "entry", "entries"));
         let unknown = if is_known { "" } else { " (no sink of the configuration)" };
-        text.push_str(&format!("  {sink}: {records}, {entries}, {}{unknown}\n", bytes(queued.bytes)));
+        let _ = writeln!(text, "  {sink}: {records}, {entries}, {}{unknown}", bytes(queued.bytes));
     }
     Err(Failure::new(text))
 }
@@ -130,9 +132,9 @@ impl Progress {
         for queue in queues {
             let (settled, dropped) = (queue.stats.committed, queue.stats.dropped_total());
             let mut line = format!("{}: {}", queue.component, counted(settled.records, "record", "records"));
-            line.push_str(&format!(" with {} settled", counted(settled.entries, "entry", "entries")));
+            let _ = write!(line, " with {} settled", counted(settled.entries, "entry", "entries"));
             if dropped.records > 0 {
-                line.push_str(&format!(", {} dropped", counted(dropped.records, "record", "records")));
+                let _ = write!(line, ", {} dropped", counted(dropped.records, "record", "records"));
             }
             let _ = writeln!(std::io::stderr(), "{line}");
         }

@@ -1,5 +1,7 @@
 //! `weir queue inspect`.
 
+// writing to a String does not fail
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -34,13 +36,13 @@ pub(super) fn text(found: &Inspected, records: Option<&Vec<Record>>, now_ms: i64
     let in_use = if found.in_use { "in use by a running process" } else { "not in use" };
     let mut text = format!("{}, {in_use}\n{}\n", found.sink, found.dir.display());
     for lane in &found.lanes {
-        text.push_str(&format!("\ngeneration {}, lane {}: {}\n", lane.generation, lane.lane, waiting(lane, now_ms)));
+        let _ = writeln!(text, "\ngeneration {}, lane {}: {}", lane.generation, lane.lane, waiting(lane, now_ms));
         text.push_str(&cursor(lane));
         if !lane.segments.is_empty() {
             text.push_str(&segments(lane, now_ms));
         }
         for damage in &lane.damage {
-            text.push_str(&format!("  {}\n      {}\n", place(damage), cost(damage)));
+            let _ = writeln!(text, "  {}\n      {}", place(damage), cost(damage));
         }
         let of_lane = |record: &&Record| (record.generation, record.lane) == (lane.generation, lane.lane);
         let rows: Vec<_> = records.into_iter().flatten().filter(of_lane).map(|r| record_row(r, now_ms)).collect();

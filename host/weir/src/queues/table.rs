@@ -1,5 +1,8 @@
 //! Numbers and tables for people, within 80 columns.
 
+// writing to a String does not fail
+use std::fmt::Write as _;
+
 /// Rows under their heads: the first column to the left, the others to the right. What is in the first column and would
 /// make a line longer than 80 columns has a line of its own.
 pub(super) fn table(indent: usize, heads: &[&str], rows: &[Vec<String>]) -> String {
@@ -17,10 +20,14 @@ pub(super) fn table(indent: usize, heads: &[&str], rows: &[Vec<String>]) -> Stri
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             match column {
                 0 if cell.chars().count() > *width => {
-                    line.push_str(&format!("{cell}\n{}{}", " ".repeat(indent), " ".repeat(*width)));
+                    let _ = write!(line, "{cell}\n{}{}", " ".repeat(indent), " ".repeat(*width));
                 }
-                0 => line.push_str(&format!("{cell:<width$}")),
-                _ => line.push_str(&format!("  {cell:>width$}")),
+                0 => {
+                    let _ = write!(line, "{cell:<width$}");
+                }
+                _ => {
+                    let _ = write!(line, "  {cell:>width$}");
+                }
             }
         }
         format!("{}\n", line.trim_end())

@@ -1,5 +1,7 @@
 //! `weir queue verify`.
 
+// writing to a String does not fail
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -53,16 +55,17 @@ pub(super) fn text(verified: &[Verified]) -> String {
     let mut text = String::new();
     for Verified { found, records, bytes: read } in verified {
         let in_use = if found.in_use { ", beside a running process" } else { "" };
-        text.push_str(&format!(
-            "{}: {} in {} read{in_use}\n",
+        let _ = writeln!(
+            text,
+            "{}: {} in {} read{in_use}",
             found.sink,
             counted(*records, "record", "records"),
             bytes(*read)
-        ));
+        );
         for lane in found.lanes.iter().filter(|lane| !lane.damage.is_empty()) {
             for damage in &lane.damage {
-                text.push_str(&format!("  generation {}, lane {}, {}\n", lane.generation, lane.lane, place(damage)));
-                text.push_str(&format!("      {}\n", cost(damage)));
+                let _ = writeln!(text, "  generation {}, lane {}, {}", lane.generation, lane.lane, place(damage));
+                let _ = writeln!(text, "      {}", cost(damage));
             }
         }
         if found.lanes.iter().all(|lane| lane.damage.is_empty()) {
