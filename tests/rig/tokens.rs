@@ -23,7 +23,7 @@ pub struct Tokens {
 struct Given {
     authorization: String,
     valid: Vec<String>,
-    given: usize,
+    fetched: usize,
     refused: usize,
 }
 
@@ -33,7 +33,7 @@ impl Tokens {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/token", listener.local_addr().unwrap());
         let authorization = authorization.to_owned();
-        let state = Arc::new(Mutex::new(Given { authorization, valid: Vec::new(), given: 0, refused: 0 }));
+        let state = Arc::new(Mutex::new(Given { authorization, valid: Vec::new(), fetched: 0, refused: 0 }));
         let app = Router::new().route("/token", post(give)).with_state(state.clone());
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, state, task }
@@ -58,7 +58,7 @@ impl Tokens {
     /// How many tokens were given, and how many requests refused.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap();
-        (state.given, state.refused)
+        (state.fetched, state.refused)
     }
 }
 
@@ -76,8 +76,8 @@ async fn give(State(state): State<Arc<Mutex<Given>>>, headers: HeaderMap) -> Res
         // an endpoint may be so unwise as to repeat what it was sent
         return (StatusCode::UNAUTHORIZED, format!("not known: {shown}")).into_response();
     }
-    state.given += 1;
-    let token = format!("t0ken-{}", state.given);
+    state.fetched += 1;
+    let token = format!("t0ken-{}", state.fetched);
     state.valid.push(token.clone());
     let body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":3600}}");
     ([("content-type", "application/json")], body).into_response()

@@ -54,6 +54,9 @@ fn tls_reason(error: &rustls::Error) -> String {
             CertificateError::UnknownIssuer => {
                 "the certificate is signed by nobody we trust; name its authority in `tls.ca_file`"
             }
+            CertificateError::BadSignature => {
+                "the certificate names an authority that we trust and that did not sign it"
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "the certificate is for other host names; where that is meant, set `tls.server_name`"
             }

@@ -147,6 +147,15 @@ async fn a_client_shows_its_certificate_where_one_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_only_claims_an_authority_is_refused() {
+    // rcgen gives both the same name
+    let server = serve(&self_signed("localhost"), None).await;
+    let trusting = with(TlsSettings { ca: Some(Authority::new().pem()), ..TlsSettings::default() });
+    let reason = refusal(&trusting, &url(&server, "localhost")).await;
+    assert!(reason.contains("did not sign it"), "{reason}");
+}
+
+#[tokio::test]
 async fn an_expired_certificate_is_refused() {
     let authority = Authority::new();
     let server = serve(&authority.issue_until("localhost", 2001), None).await;
