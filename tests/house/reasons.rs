@@ -29,6 +29,7 @@ const SAYS: &[&str] = &[
     r#"Some\(\(None, "([a-z0-9_]+)"\)\)"#,
     r#"\breason: "([a-z0-9_]+)""#,
     r#"lost\(&part, "([a-z0-9_]+)""#,
+    r#"Self::Too[A-Za-z]+ => "([a-z0-9_]+)""#,
     r#"if stop \{ "([a-z0-9_]+)" \}"#,
     r#"\("([a-z0-9_]+)", counts\.[a-z_]+"#,
     r#"let reason = if [^;]*\{ "([a-z0-9_]+)" \}"#,
