@@ -24,6 +24,7 @@ mod policies;
 mod queue_commands;
 mod reference;
 mod reload;
+mod remote_write_2;
 mod same_as_prometheus;
 mod staleness;
 mod swap;

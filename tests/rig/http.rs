@@ -24,6 +24,16 @@ pub async fn post_with(url: &str, headers: &[(&str, &str)], body: impl Into<Byte
     send("POST", url, headers, body.into()).await
 }
 
+/// POST with these headers; the status, and the answer's headers.
+pub async fn post_for_headers(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<(u16, hyper::HeaderMap), String> {
+    let answer = exchange("POST", url, headers, body.into()).await?;
+    Ok((answer.status().as_u16(), answer.headers().clone()))
+}
+
 /// GET of a JSON document.
 pub async fn json(url: &str) -> Result<Value, String> {
     let (status, text) = get(url).await?;
@@ -38,14 +48,23 @@ async fn request(method: &str, url: &str, content_type: &str, body: Bytes) -> An
 }
 
 async fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
+    let answer = exchange(method, url, headers, body).await?;
+    let status = answer.status().as_u16();
+    let bytes = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+async fn exchange(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<hyper::Response<hyper::body::Incoming>, String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let request = hyper::Request::builder().method(method).uri(url);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Full::new(body)).map_err(|e| e.to_string())?;
-    let answer = client.request(request).await.map_err(|e| format!("{url}: {e:?}"))?;
-    let status = answer.status().as_u16();
-    let bytes = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    client.request(request).await.map_err(|e| format!("{url}: {e:?}"))
 }
 
 /// A value for a query string.

@@ -21,7 +21,7 @@ pub use pipelines::{PipelinePlan, Process, Signal};
 pub use plugins::{OnError, PluginConfig};
 pub use scrape::{FileSd, Scheme, ScrapeConfig, ScrapeLimits, StaticConfig};
 pub use secret::Secret;
-pub use sinks::{Loki, Queue, QueueConfig, RemoteWrite, WhenFull};
+pub use sinks::{Loki, ProtobufMessage, Queue, QueueConfig, RemoteWrite, WhenFull};
 
 /// Label names to values.
 pub type LabelMap = BTreeMap<String, String>;

@@ -2,7 +2,7 @@
 //!
 //! Two layers. [`mod@line`] and [`float`] are primitives on bytes at a position, for a reader that knows most of a page from
 //! the last time and wants only the numbers. [`series`] takes a line's `name{labels}` apart. [`lines()`] puts both together
-//! for whoever just wants to read a page.
+//! for whoever just wants to read a page. [`metadata`] reads what a page says of a family.
 //!
 //! The rules are those of Prometheus' `model/textparse` (`promlex.l`, `promparse.go`), which is laxer than the format's
 //! own description in some places and stricter in others:
@@ -23,8 +23,10 @@ pub mod error;
 pub mod float;
 pub mod line;
 pub mod lines;
+pub mod metadata;
 pub mod series;
 
 pub use error::{Fault, Reason, SyntaxError};
 pub use lines::{Line, lines};
+pub use metadata::Family;
 pub use series::Series;

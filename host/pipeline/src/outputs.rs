@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rapidhash::fast::RandomState;
-use weir_model::{Births, Labels, Page, STALE_NAN, Sample, Slot};
+use weir_model::{Births, Labels, Metadata, Page, STALE_NAN, Sample, Slot};
 use weir_telemetry::Passage;
 
 /// No input slot.
@@ -101,13 +101,23 @@ impl Outputs {
     }
 
     /// The output for `labels`, owned by `input` from now on; a new one if there is none.
-    pub(crate) fn claim(&mut self, input: Slot, hash: u64, labels: Labels<'_>) -> Result<Slot, Duplicate> {
+    /// What is known of it goes with it.
+    pub(crate) fn claim(
+        &mut self,
+        input: Slot,
+        hash: u64,
+        labels: Labels<'_>,
+        metadata: Option<&Arc<Metadata>>,
+    ) -> Result<Slot, Duplicate> {
         if let Some(&slot) = self.by_hash.get(&hash) {
             let output = &mut self.slots[slot as usize];
             if output.owner != NOBODY && output.owner != input {
                 return Err(Duplicate);
             }
             output.owner = input;
+            if let Some(metadata) = metadata {
+                self.page.births.describe(slot, metadata.clone());
+            }
             return Ok(slot);
         }
         let output = Output { hash, owner: input, own_time: false };
@@ -119,8 +129,13 @@ impl Outputs {
             self.slots.len() as Slot - 1
         };
         self.by_hash.insert(hash, slot);
-        self.page.births.push(slot, labels);
+        self.page.births.push_described(slot, labels, metadata.cloned());
         Ok(slot)
+    }
+
+    /// Something else is known of an output from this page on.
+    pub(crate) fn describe(&mut self, slot: Slot, metadata: &Arc<Metadata>) {
+        self.page.births.describe(slot, metadata.clone());
     }
 
     /// The hash of an output's labels.

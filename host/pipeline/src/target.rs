@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use weir_model::{LabelStore, Labels, Page, Slot, TargetSink};
+use weir_model::{LabelStore, Labels, Metadata, Page, Slot, TargetSink};
 use weir_telemetry::Passage;
 
 use crate::chain::Chain;
@@ -34,6 +34,7 @@ enum Route {
 /// A series without a verdict that may be kept.
 struct Pending {
     labels: weir_model::LabelSet,
+    metadata: Option<Arc<Metadata>>,
     /// The stage and the reason that this page's samples are counted under, where they end here.
     counted: Option<(Option<u16>, &'static str)>,
 }
@@ -54,6 +55,8 @@ pub(crate) struct TargetPipeline {
     pending: BTreeMap<Slot, Pending>,
     /// Labels behind the label-deciding stages; kept only where sample plugins read them on each page.
     inputs: LabelStore,
+    /// What is known of each series, by slot; kept where the labels are.
+    known: Vec<Option<Arc<Metadata>>>,
     samples: SampleStages,
     last_time: i64,
 }
@@ -73,6 +76,7 @@ impl TargetPipeline {
             routes: vec![],
             pending: BTreeMap::new(),
             inputs: LabelStore::default(),
+            known: vec![],
             samples: SampleStages::default(),
             last_time: 0,
             pipeline,
@@ -124,8 +128,10 @@ impl TargetPipeline {
             self.routes.clear();
             self.pending.clear();
             self.inputs.clear();
+            self.known = vec![];
         }
         self.bury(page.deaths, outputs);
+        self.describe(page, outputs);
         self.decide_births(&chain, page, outputs, work, scratch);
         if chain.samples_from() < chain.stages.len() {
             self.write_through_samples(&chain, page, outputs, work, scratch);
@@ -165,6 +171,24 @@ impl TargetPipeline {
             self.go_over(slot, Route::Free, outputs);
             self.pending.remove(&slot);
             self.inputs.remove(slot);
+            if let Some(known) = self.known.get_mut(slot as usize) {
+                *known = None;
+            }
+        }
+    }
+
+    /// Takes in what the page says of series that live already.
+    fn describe(&mut self, page: &Page<'_>, outputs: &mut Outputs) {
+        for (slot, metadata) in page.births.described() {
+            if let Route::Output(output) = self.route(*slot) {
+                outputs.describe(output, metadata);
+            }
+            if let Some(pending) = self.pending.get_mut(slot) {
+                pending.metadata = Some(metadata.clone());
+            }
+            if let Some(known) = self.known.get_mut(*slot as usize) {
+                *known = Some(metadata.clone());
+            }
         }
     }
 
@@ -176,17 +200,19 @@ impl TargetPipeline {
         work: &mut Workspace,
         scratch: &mut Vec<u8>,
     ) {
-        let again = std::mem::take(&mut self.pending).into_iter().map(|(slot, p)| (slot, p.labels));
-        let born = page.births.iter().map(|(slot, labels)| (slot, labels.to_owned()));
-        let mut candidates: Vec<Candidate> = again.chain(born).map(|(s, l)| Candidate::new(s, l)).collect();
+        let again =
+            std::mem::take(&mut self.pending).into_iter().map(|(slot, p)| (Candidate::new(slot, p.labels), p.metadata));
+        let births = page.births.iter().zip(page.births.metadata());
+        let born = births.map(|((slot, labels), known)| (Candidate::new(slot, labels.to_owned()), known.cloned()));
+        let (mut candidates, known): (Vec<Candidate>, Vec<_>) = again.chain(born).unzip();
         if candidates.is_empty() {
             return;
         }
         let inputs: Vec<_> = candidates.iter().map(|c| c.labels.clone()).collect();
         decide(&chain.stages[..chain.series_until()], 0, SetKind::Series, &mut candidates, work);
         let reads_labels = chain.samples_from() < chain.stages.len();
-        for (candidate, input) in candidates.into_iter().zip(inputs) {
-            self.place(&candidate, input, reads_labels, outputs);
+        for ((candidate, input), metadata) in candidates.into_iter().zip(inputs).zip(known) {
+            self.place(&candidate, input, metadata, reads_labels, outputs);
         }
         if reads_labels {
             self.inputs.settle(scratch);
@@ -194,13 +220,24 @@ impl TargetPipeline {
     }
 
     /// Gives a decided series its route.
-    fn place(&mut self, decided: &Candidate, input: weir_model::LabelSet, reads_labels: bool, outputs: &mut Outputs) {
+    fn place(
+        &mut self,
+        decided: &Candidate,
+        input: weir_model::LabelSet,
+        metadata: Option<Arc<Metadata>>,
+        reads_labels: bool,
+        outputs: &mut Outputs,
+    ) {
         let slot = decided.key;
         let labels = decided.labels.as_labels();
         let mut counted = None;
         let route = match decided.fate {
             Fate::Live if reads_labels => {
                 self.inputs.insert(slot, labels);
+                if self.known.len() <= slot as usize {
+                    self.known.resize(slot as usize + 1, None);
+                }
+                self.known[slot as usize].clone_from(&metadata);
                 self.samples.set_hash(slot, outputs.hash(labels));
                 match self.route(slot) {
                     kept @ Route::Output(_) => kept,
@@ -208,7 +245,7 @@ impl TargetPipeline {
                 }
             }
             Fate::Live => {
-                if let Ok(output) = outputs.claim(slot, outputs.hash(labels), labels) {
+                if let Ok(output) = outputs.claim(slot, outputs.hash(labels), labels, metadata.as_ref()) {
                     Route::Output(output)
                 } else {
                     counted = Some((None, "duplicate"));
@@ -222,7 +259,7 @@ impl TargetPipeline {
             }
         };
         if !decided.keep || counted.is_some() {
-            self.pending.insert(slot, Pending { labels: input, counted });
+            self.pending.insert(slot, Pending { labels: input, metadata, counted });
         }
         self.go_over(slot, route, outputs);
     }
@@ -293,7 +330,8 @@ impl TargetPipeline {
                 Route::Output(o) if outputs.hash_of(o) == Some(hash) => o,
                 _ => {
                     let labels = edited.unwrap_or_else(|| inputs.get(slot));
-                    let Ok(output) = outputs.claim(slot, hash, labels) else {
+                    let known = self.known.get(slot as usize).and_then(Option::as_ref);
+                    let Ok(output) = outputs.claim(slot, hash, labels, known) else {
                         duplicates += 1;
                         continue;
                     };

@@ -1,6 +1,9 @@
 //! The series that weir reports about each scrape, as Prometheus does (`scrape.go`, `report`).
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use weir_model::{Metadata, MetricKind, Slot};
 
 use crate::memory::{Counts, REPORT_SLOTS};
 
@@ -38,6 +41,18 @@ const NAMES: [&str; 8] = [
     "scrape_body_size_bytes",
 ];
 
+/// What is known of each: its unit, and what it is.
+const ABOUT: [(&str, &str); 8] = [
+    ("", "Whether the last scrape was read to its end: 1 when it was, 0 when not"),
+    ("seconds", "How long the last scrape took"),
+    ("", "Samples on the last page"),
+    ("", "Samples that metric relabelling left of the last page"),
+    ("", "Series on the last page that were not on the page before"),
+    ("seconds", "The time that a scrape of this target may take"),
+    ("", "The samples that a page of this target may have; 0 is no limit"),
+    ("bytes", "Size of the last page, uncompressed; 0 when there was none, -1 when it was over its limit"),
+];
+
 /// How many of [`NAMES`] are always reported.
 const ALWAYS: usize = 5;
 
@@ -45,6 +60,12 @@ impl Report {
     /// The names of the series, in the order of [`values`](Self::values).
     pub(crate) fn names(extra: bool) -> impl Iterator<Item = &'static str> {
         NAMES.into_iter().take(if extra { NAMES.len() } else { ALWAYS })
+    }
+
+    /// What is known of the series at a slot.
+    pub(crate) fn metadata(slot: Slot) -> Option<Arc<Metadata>> {
+        let (unit, help) = *ABOUT.get(slot as usize)?;
+        Some(Arc::new(Metadata { kind: MetricKind::Gauge, help: help.into(), unit: unit.into() }))
     }
 
     /// The values, in the order of [`names`](Self::names).

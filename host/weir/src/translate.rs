@@ -10,7 +10,7 @@ use weir_config as config;
 use weir_discovery::{DiscoverySettings, TargetGroup};
 use weir_model::LabelSet;
 use weir_pipeline::guest::OnError;
-use weir_push::{BatchSettings, LokiSettings, QueueSettings, RemoteWriteSettings, SendSettings};
+use weir_push::{BatchSettings, LokiSettings, QueueSettings, RemoteWriteSettings, RemoteWriteVersion, SendSettings};
 use weir_scrape::{JobSettings, LabelLimits};
 use weir_tail::{FileLogsSettings, ReadFrom};
 
@@ -89,6 +89,12 @@ pub(crate) fn remote_write(from: &config::RemoteWrite) -> Result<RemoteWriteSett
     let url = url("remote_write", &from.name, &from.url)?;
     Ok(RemoteWriteSettings {
         client: client::posting(&from.http),
+        version: match from.protobuf_message {
+            config::ProtobufMessage::WriteRequest => RemoteWriteVersion::One,
+            config::ProtobufMessage::RequestV2 => RemoteWriteVersion::Two,
+        },
+        send_exemplars: from.send_exemplars,
+        send_native_histograms: from.send_native_histograms,
         external_labels: labels(&from.external_labels),
         write_relabel: from.write_relabel_configs.clone(),
         batch: BatchSettings {

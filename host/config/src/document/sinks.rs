@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::names;
 use crate::section::Section;
 use crate::setting::{At, Size, word};
-use crate::settings::{Global, Loki, Queue, QueueConfig, RemoteWrite, WhenFull};
+use crate::settings::{Global, Loki, ProtobufMessage, Queue, QueueConfig, RemoteWrite, WhenFull};
 
 /// More lanes only multiply files and fsyncs.
 const MOST_LANES: u64 = 256;
@@ -27,22 +27,18 @@ pub(super) fn remote_write(
     taken: &mut Vec<At<String>>,
     check: &mut Check<'_>,
 ) -> Option<RemoteWrite> {
-    let mut section = section.later(&[
-        "azuread",
-        "google_iam",
-        "metadata_config",
-        "round_robin_dns",
-        "send_exemplars",
-        "send_native_histograms",
-    ]);
+    let mut section = section.later(&["azuread", "google_iam", "metadata_config", "round_robin_dns"]);
     let url: Option<At<Url>> = section.need("url", check);
     let name = name(&mut section, url.as_ref(), taken, check);
-    protobuf_message(&mut section, check);
+    let protobuf_message = protobuf_message(&mut section, check);
     let queue = queue(&mut section, WhenFull::DropOldest, check);
     let sink = RemoteWrite {
         name,
         http: http::signing_client(&mut section, url.as_ref().map(|url| &url.value), check),
         url: url.as_ref().map(|url| url.value.0.clone()).unwrap_or_default(),
+        protobuf_message,
+        send_exemplars: section.or("send_exemplars", false, check),
+        send_native_histograms: section.or("send_native_histograms", false, check),
         remote_timeout: positive(&mut section, "remote_timeout", Duration::from_secs(30), check),
         write_relabel_configs: relabel::read(&mut section, "write_relabel_configs", check),
         external_labels: global.external_labels.clone(),
@@ -114,13 +110,14 @@ fn name(
     name
 }
 
-fn protobuf_message(section: &mut Section<'_>, check: &mut Check<'_>) {
-    let messages = [("prometheus.WriteRequest", true), ("io.prometheus.write.v2.Request", false)];
-    let Some(node) = section.node("protobuf_message") else { return };
-    if word(node, &messages, check) == Some(false) {
-        let help = "remove the key: without it weir sends 1.0, which every receiver takes";
-        check.error(node.place, "weir does not send remote write 2.0 yet", "", help);
-    }
+/// Prometheus' own names of the messages.
+fn protobuf_message(section: &mut Section<'_>, check: &mut Check<'_>) -> ProtobufMessage {
+    let messages = [
+        ("prometheus.WriteRequest", ProtobufMessage::WriteRequest),
+        ("io.prometheus.write.v2.Request", ProtobufMessage::RequestV2),
+    ];
+    let node = section.node("protobuf_message");
+    node.and_then(|node| word(node, &messages, check)).unwrap_or(ProtobufMessage::WriteRequest)
 }
 
 fn queue(section: &mut Section<'_>, when_full: WhenFull, check: &mut Check<'_>) -> Queue {

@@ -13,6 +13,12 @@ pub struct RemoteWrite {
     pub url: String,
     /// How the receiver is spoken to.
     pub http: HttpClient,
+    /// `protobuf_message`: 1.0 unless given, which every receiver takes.
+    pub protobuf_message: ProtobufMessage,
+    /// `send_exemplars`, false unless given, as Prometheus. Scrapes bring none yet.
+    pub send_exemplars: bool,
+    /// `send_native_histograms`, false unless given, as Prometheus. Scrapes bring none yet.
+    pub send_native_histograms: bool,
     /// `remote_timeout`: of one request. 30s unless given, as Prometheus.
     pub remote_timeout: Duration,
     /// `write_relabel_configs`.
@@ -23,6 +29,15 @@ pub struct RemoteWrite {
     pub queue: Queue,
     /// `queue_config`.
     pub queue_config: QueueConfig,
+}
+
+/// What remote write sends. A receiver that does not understand it gets the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtobufMessage {
+    /// `prometheus.WriteRequest`: remote write 1.0.
+    WriteRequest,
+    /// `io.prometheus.write.v2.Request`: remote write 2.0.
+    RequestV2,
 }
 
 /// One of `[[loki]]`.

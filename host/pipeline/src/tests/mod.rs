@@ -2,6 +2,7 @@
 
 mod ledger;
 mod lines;
+mod metadata;
 mod pages;
 mod staleness;
 
@@ -89,6 +90,8 @@ pub(crate) type Arrival = (String, String, i64, String);
 
 /// Sinks that keep what arrives; a pipeline writes to those that are named.
 pub(crate) struct TestSinks {
+    /// What was said last of each series: its help.
+    said: Arc<Mutex<BTreeMap<String, String>>>,
     arrived: Arc<Mutex<Vec<Arrival>>>,
     names: Arc<Mutex<Vec<String>>>,
     generation: AtomicU64,
@@ -96,6 +99,7 @@ pub(crate) struct TestSinks {
 }
 
 struct TestSink {
+    said: Arc<Mutex<BTreeMap<String, String>>>,
     from: PipelineAccount,
     account: Option<SinkAccount>,
     arrived: Arc<Mutex<Vec<Arrival>>>,
@@ -116,6 +120,7 @@ impl SampleSinks for TestSinks {
     }
     fn open(&self, _target: u64, from: &PipelineAccount) -> Box<dyn TargetSink> {
         Box::new(TestSink {
+            said: self.said.clone(),
             from: from.clone(),
             account: self.account.clone(),
             arrived: self.arrived.clone(),
@@ -134,6 +139,12 @@ impl PageSink for TestSink {
         for (slot, labels) in page.births.iter() {
             let before = self.series.insert(slot, labels.to_owned());
             assert!(before.is_none(), "slot {slot} is born twice");
+        }
+        let born = page.births.iter().map(|(slot, _)| slot).zip(page.births.metadata());
+        let described = page.births.described().iter().map(|(slot, metadata)| (*slot, Some(metadata)));
+        for (slot, metadata) in born.chain(described) {
+            let help = metadata.map_or(String::new(), |m| m.help.to_string());
+            self.said.lock().unwrap().insert(self.series[&slot].to_string(), help);
         }
         for sample in page.samples {
             let value =
@@ -191,7 +202,13 @@ impl TestSinks {
     /// A pipeline's way to the sinks of these names; what arrives is kept in `arrived`, which other ways may share.
     fn new(arrived: Arc<Mutex<Vec<Arrival>>>, names: &[&str]) -> Self {
         let names = names.iter().map(|n| (*n).to_owned()).collect();
-        Self { arrived, names: Arc::new(Mutex::new(names)), generation: AtomicU64::new(1), account: None }
+        Self {
+            said: Arc::default(),
+            arrived,
+            names: Arc::new(Mutex::new(names)),
+            generation: AtomicU64::new(1),
+            account: None,
+        }
     }
 
     /// Writes to other sinks from now on.

@@ -13,7 +13,7 @@ use crate::{MetricsPipeline, TargetRoute};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-fn pipeline(guests: Vec<TestGuest>, sinks: &Arc<TestSinks>) -> (Arc<MetricsPipeline>, Vec<Arc<TestGuest>>) {
+pub(super) fn pipeline(guests: Vec<TestGuest>, sinks: &Arc<TestSinks>) -> (Arc<MetricsPipeline>, Vec<Arc<TestGuest>>) {
     let guests: Vec<Arc<TestGuest>> = guests.into_iter().map(Arc::new).collect();
     let dynamic: Vec<Arc<dyn Guest>> = guests.iter().map(|g| g.clone() as Arc<dyn Guest>).collect();
     (MetricsPipeline::new("metrics", &dynamic, sinks.clone(), &Arc::default(), &stats().0), guests)

@@ -13,6 +13,7 @@
 //! the sample; the rest are duplicates. No two live slots ever have the same labels.
 
 mod bits;
+mod family;
 mod scratch;
 mod times;
 mod walk;
@@ -98,7 +99,7 @@ impl Memory {
                 rules.series.report(name, &mut scratch.builder);
                 let labels = scratch.builder.finish();
                 set_at(&mut self.labels, slot, hash(labels.as_bytes(), rules.secrets));
-                scratch.births.push(slot, labels);
+                scratch.births.push_described(slot, labels, Report::metadata(slot));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use weir_exposition::Series;
 use weir_model::{Births, LabelsBuilder, Page, Sample, Slot};
 
+use super::family::FamilyMemo;
 use super::{Bits, Entry, REPORT_SLOTS};
 
 /// The page under way.
@@ -28,6 +29,8 @@ pub(crate) struct Scratch {
     /// The newest time of a slot on this page. Filled when a slot first occurs twice.
     pub(super) times: HashMap<Slot, i64>,
     pub(super) times_ready: bool,
+    /// The family that samples are of now.
+    pub(super) family: FamilyMemo,
     pub(super) series: Series,
     pub(super) builder: LabelsBuilder,
 }
@@ -71,6 +74,7 @@ impl Scratch {
         self.positions.clear();
         self.by_labels.clear();
         self.times.clear();
+        self.family.clear();
         (self.positions_ready, self.by_labels_ready, self.times_ready) = (false, false, false);
         self.seen.reset_like(live);
     }

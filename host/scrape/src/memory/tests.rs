@@ -21,6 +21,8 @@ struct Bench {
     counts: Counts,
     /// The newest time of each series that a storage would hold.
     stored: BTreeMap<String, i64>,
+    /// What is known of each slot; of one that has died it means nothing.
+    said: BTreeMap<Slot, std::sync::Arc<weir_model::Metadata>>,
 }
 
 type Read = Vec<(LabelSet, i64, f64)>;
@@ -36,6 +38,7 @@ impl Bench {
             extra: settings.extra_scrape_metrics,
             time: 1_000_000,
             known: BTreeMap::new(),
+            said: BTreeMap::new(),
             counts: Counts::default(),
             stored: BTreeMap::new(),
         }
@@ -80,6 +83,16 @@ impl Bench {
         for (slot, labels) in page.births.iter() {
             assert!(!ended.contains(&slot), "{slot} is born on the page of its death");
             assert!(self.known.insert(slot, labels.to_owned()).is_none(), "{slot} is born and was alive");
+        }
+        for ((slot, _), metadata) in page.births.iter().zip(page.births.metadata()) {
+            self.said.remove(&slot);
+            if let Some(metadata) = metadata {
+                self.said.insert(slot, metadata.clone());
+            }
+        }
+        for (slot, metadata) in page.births.described() {
+            assert!(self.known.contains_key(slot), "{slot} is described and not alive");
+            self.said.insert(*slot, metadata.clone());
         }
         let distinct: BTreeSet<_> = self.known.values().map(LabelSet::to_string).collect();
         assert_eq!(distinct.len(), self.known.len(), "two slots with the same labels");
@@ -389,4 +402,51 @@ proptest! {
             let _ = bench.scrape(Ok(&page));
         }
     }
+}
+
+impl Bench {
+    /// What is known of a series by its name.
+    fn said(&self, name: &str) -> Option<(u8, &str, &str)> {
+        let (slot, _) = self.known.iter().find(|(_, l)| l.as_labels().get("__name__") == Some(name))?;
+        self.said.get(slot).map(|m| (m.kind as u8, &*m.help, &*m.unit))
+    }
+}
+
+#[test]
+fn series_carry_what_the_page_says_of_their_family() {
+    let mut bench = Bench::new(&JobSettings::default());
+    let page = "# HELP a_total All\\nof it.\n# TYPE a_total counter\n# UNIT a_total seconds\na_total 1\nb 2\n\
+                # TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 2\nh_other 3\n";
+    bench.check(page);
+    assert_eq!(bench.said("a_total"), Some((1, "All\nof it.", "seconds")));
+    assert_eq!(bench.said("h_sum"), Some((3, "", "")));
+    assert_eq!(bench.said("h_bucket"), Some((3, "", "")));
+    assert_eq!((bench.said("b"), bench.said("h_other")), (None, None));
+    assert_eq!(bench.said("up").map(|m| m.0), Some(2));
+
+    // another word about a family reaches its series, and no other
+    bench.check(&page.replace("All", "None").replace("TYPE h histogram", "TYPE h summary"));
+    assert!(bench.scratch.births.is_empty(), "they live on");
+    assert_eq!(bench.said("a_total"), Some((1, "None\nof it.", "seconds")));
+    assert_eq!(bench.said("h_sum"), Some((5, "", "")));
+    assert_eq!(bench.said("h_bucket"), Some((3, "", "")), "no series of a summary");
+    assert_eq!(bench.scratch.births.described().len(), 2);
+
+    // a family that moves says nothing new, and neither does the same page again
+    let moved = "# TYPE h summary\nh_sum 2\n# HELP a_total None\\nof it.\n# TYPE a_total counter\n# UNIT a_total seconds\na_total 1\n";
+    bench.check(moved);
+    bench.check(moved);
+    assert_eq!(bench.scratch.births.described().len(), 0);
+    assert_eq!(bench.said("a_total"), Some((1, "None\nof it.", "seconds")));
+
+    // a series born later has it too, and so have all after a failure and in a new generation
+    bench.check(&format!("{moved}a_total{{x=\"y\"}} 1\n"));
+    bench.scrape(Err(())).unwrap_err();
+    bench.said.clear();
+    bench.check(moved);
+    assert_eq!(bench.said("a_total"), Some((1, "None\nof it.", "seconds")));
+    bench.memory.new_generation();
+    (bench.known, bench.said) = (BTreeMap::new(), BTreeMap::new());
+    bench.check(moved);
+    assert_eq!(bench.said("h_sum"), Some((5, "", "")));
 }

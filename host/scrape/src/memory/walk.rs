@@ -2,7 +2,7 @@
 
 use rapidhash::v3::RapidSecrets;
 use weir_exposition::line::{self, Tail};
-use weir_exposition::{Fault, Reason};
+use weir_exposition::{Fault, Reason, metadata};
 use weir_model::{Sample, Slot};
 
 use super::times::Verdict;
@@ -95,6 +95,7 @@ impl Walk<'_> {
                 Some((entry, end)) if entry.slot == state::COMMENT => {
                     self.cursor += 1;
                     self.keep(entry);
+                    self.note_family();
                     self.at = end;
                 }
                 Some((entry, end)) => match line::tail(self.body, end) {
@@ -134,7 +135,10 @@ impl Walk<'_> {
         if self.body.get(self.at) == Some(&b'#') {
             let next = line::comment(self.body, self.at)?;
             let entry = self.entry_to(line::line_end(self.body, self.at), state::COMMENT);
-            self.find_ahead(entry);
+            let known = self.find_ahead(entry).is_some();
+            if self.note_family() && !known {
+                self.scratch.family.changed(self.scratch.layout.len());
+            }
             self.keep(entry);
             self.at = next;
             return Ok(());
@@ -144,6 +148,15 @@ impl Walk<'_> {
         let entry = self.entry_to(end, state::NEW);
         let known = self.find_ahead(entry).or_else(|| self.find_anywhere(entry));
         self.sample(known.unwrap_or(entry), tail)
+    }
+
+    /// Notes where the comment that is here stands, if it says something of a family.
+    fn note_family(&mut self) -> bool {
+        let says = metadata::is_metadata(self.body, self.at);
+        if says {
+            self.scratch.family.line(self.at, self.counts.scraped);
+        }
+        says
     }
 
     fn entry_to(&self, end: usize, slot: u32) -> Entry {
@@ -233,7 +246,8 @@ impl Walk<'_> {
         let slot = self.memory.live.first_free(&scratch.seen, scratch.next_free, REPORT_SLOTS);
         scratch.next_free = slot;
         scratch.by_labels.insert(key, slot);
-        scratch.births.push(slot, labels);
+        let known = scratch.family.of(self.body, scratch.series.name());
+        scratch.births.push_described(slot, labels, known);
         set_at(&mut self.memory.labels, slot, key);
         Ok(slot)
     }
@@ -323,6 +337,10 @@ impl Walk<'_> {
 
     /// Makes this page's layout the memory.
     fn settle(&mut self) {
+        let Scratch { family, series, layout, births, .. } = &mut *self.scratch;
+        family.describe_changed(self.body, layout, &self.memory.live, births, |text| {
+            series.parse(text).ok().map(|()| series.name().to_owned())
+        });
         let entries = &mut self.memory.entries;
         if self.diverged {
             entries.clear();
