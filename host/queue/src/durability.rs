@@ -68,13 +68,7 @@ impl Lane {
     /// cursor that does not need them is durable.
     pub(crate) fn save_cursor(&self, context: &Context, now: bool) -> io::Result<()> {
         let mut state = self.lock();
-        let cursor = Cursor {
-            // of several in flight all but the first count as not read: a crash repeats them
-            read: state.flight.get(1).map_or(state.read, |(position, _)| *position),
-            flight: state.flight.front().map(|(position, header)| (*position, header.meta.entries)),
-            durable: state.durable,
-            maybe_old: false,
-        };
+        let cursor = state.cursor_now();
         let last = state.segments.last().map(|last| last.index);
         let left = |segment: &Segment| {
             segment.index < cursor.read.segment
@@ -120,6 +114,17 @@ impl Lane {
 }
 
 impl State {
+    /// What the cursor should say.
+    pub(crate) fn cursor_now(&self) -> Cursor {
+        Cursor {
+            // of several in flight all but the first count as not read: a crash repeats them
+            read: self.flight.get(1).map_or(self.read, |(position, _)| *position),
+            flight: self.flight.front().map(|(position, header)| (*position, header.meta.entries)),
+            durable: self.durable,
+            maybe_old: false,
+        }
+    }
+
     /// Lets go of what is durable, up to a record's number.
     fn release(&mut self, context: &Context, seq: u64) -> Vec<OnDurable> {
         let mut calls = Vec::new();

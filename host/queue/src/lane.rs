@@ -228,6 +228,12 @@ impl Lane {
         let Some(at) = state.flight.iter().position(|(_, header)| header.seq == seq) else { return false };
         let Some((_, header)) = state.flight.remove(at) else { return false };
         state.cursor_dirty = true;
+        if state.flight.is_empty() {
+            // Once a request, and to the page cache alone: a killed process then repeats what was under way and no more.
+            // What cannot be written now is tried again, and complained of, in the next round.
+            let cursor = state.cursor_now();
+            state.cursor_dirty = state.cursor.write(&cursor).is_err();
+        }
         match outcome {
             Ok(()) => context.account.committed(header.volume()),
             Err(reason) => context.account.dropped(reason, header.volume(), From::InFlight),

@@ -76,8 +76,8 @@
 //!    the validity of all segments before it from that number on. Nothing is acknowledged in between, and the lane takes no
 //!    other record.
 //! 4. **Removal** is: advance the cursor, fsync it, unlink the segment; what cannot be unlinked is tried again. Otherwise
-//!    the cursor is written at every fsync of its lane and fsynced every ten seconds: a crash of the process repeats one
-//!    interval's deliveries, a power cut at most ten seconds'. Without a cursor, or with one that is garbage, the oldest
+//!    the cursor is written when a request is settled and fsynced every ten seconds: a crash of the process repeats the
+//!    requests under way, a power cut at most ten seconds' deliveries. Without a cursor, or with one that is garbage, the oldest
 //!    segment is read again from its beginning. Where one slot is damaged, the other may be older than a removal:
 //!    then a segment that is missing at the front was sent, and is not counted as lost.
 //! 5. **Records in flight** are never dropped by policy. Of several in a row the cursor knows the first alone, so a

@@ -56,15 +56,14 @@ impl<'a> Walk<'a> {
 
     pub(super) fn look(mut self, progress: &mut dyn FnMut(u64), visit: &mut dyn FnMut(&Record)) -> io::Result<Lane> {
         let files = segment::list(self.storage, self.dir)?;
-        let first = files.first().map(|(index, _)| *index);
-        let mut start = Start::of(self.storage, self.dir, first)?;
+        let mut start = Start::of(self.storage, self.dir, &files)?;
         self.at = start.is_known.then_some(start.read.at);
         let last = files.last().map(|(index, _)| *index);
         for (index, path) in &files {
             let file = match self.storage.open(path, Mode::Read) {
                 // sent and removed since the list was made: go on where the sender stands now
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    start = Start::of(self.storage, self.dir, first)?;
+                    start = Start::of(self.storage, self.dir, &files)?;
                     self.at = start.is_known.then_some(start.read.at).max(self.at);
                     continue;
                 }

@@ -1,7 +1,7 @@
 //! A lane's totals from its two ends.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Cursor, Lane, Segment};
 use crate::cursor::{self, CursorFile, Position};
@@ -22,14 +22,17 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Asks the cursor; `first` is the lane's first segment. The same as opening the queue would find.
-    pub(super) fn of(storage: &dyn Storage, lane: &Path, first: Option<u64>) -> io::Result<Self> {
+    /// Asks the cursor; `files` are the lane's segments. The same as opening the queue would find.
+    pub(super) fn of(storage: &dyn Storage, lane: &Path, files: &[(u64, PathBuf)]) -> io::Result<Self> {
         let cursor = CursorFile::peek(storage, lane)?;
+        let first = files.first().map(|(index, _)| *index);
         let beginning = Position { at: Totals::START, segment: 0, offset: 0 };
         let read = cursor.as_ref().map_or(beginning, start);
         let is_old = cursor.is_some_and(|cursor| cursor.maybe_old) && first.is_some_and(|first| first > read.segment);
         if is_old {
-            return Ok(Self { read: beginning, flight: None, cursor, is_known: false });
+            // what lay before the oldest segment is done with, whatever the cursor says
+            let oldest = oldest(storage, files).filter(|oldest| oldest.at.seq > read.at.seq);
+            return Ok(Self { read: oldest.unwrap_or(read), flight: None, cursor, is_known: true });
         }
         let flight = cursor.and_then(|cursor| cursor.flight).filter(|(flight, _)| flight.at.seq < read.at.seq);
         Ok(Self { read, flight, cursor, is_known: cursor.is_some() || first.is_none_or(|first| first == 1) })
@@ -47,11 +50,21 @@ impl Start {
     }
 }
 
+/// The first good header.
+fn oldest(storage: &dyn Storage, files: &[(u64, PathBuf)]) -> Option<Position> {
+    files.iter().find_map(|(index, path)| {
+        let file = storage.open(path, Mode::Read).ok()?;
+        let (offset, header) = next_header(&*file, 0, file.len().ok()?).ok()??;
+        let at = Totals { seq: header.seq, entries: header.entries_before };
+        Some(Position { at, segment: *index, offset })
+    })
+}
+
 /// See the [module](self).
 pub(super) fn look(storage: &dyn Storage, lane: &Path) -> io::Result<Lane> {
     let files = segment::list(storage, lane)?;
     // behind the list, so that a segment that goes meanwhile lies before it
-    let mut start = Start::of(storage, lane, files.first().map(|(index, _)| *index))?;
+    let mut start = Start::of(storage, lane, &files)?;
     let (mut segments, mut oldest_ms, mut queued) = (Vec::new(), None, Volume::default());
     let mut found = Vec::new();
     for (index, path) in files {

@@ -195,7 +195,10 @@ fn check(tree: &Tree, history: &History, count: usize, settings: &Settings, kill
     let stats = queue.stats();
     assert_balance(&stats);
     let opened = stats.queued.records + stats.in_flight.records;
-    assert!((opened..=stats.recovered.records).contains(&waiting.records), "after {count}: looking says {waiting:?}");
+    assert!(
+        (opened..=stats.recovered.records).contains(&waiting.records),
+        "after {count}: looking says {waiting:?}, {opened} of {stats:?}"
+    );
     let mut delivered = BTreeSet::new();
     let mut last = BTreeMap::new();
     // a lane of a newer generation is readable once all of the older one is read
