@@ -278,8 +278,8 @@ async fn kill_9_while_the_oldest_make_room_is_no_damage() {
     let from = writer.written();
     writer.write_random(50, &mut random);
     eventually("the newest lines", async || {
-        let lines = receivers[0].lines();
-        let counts = arrivals(lines.iter().map(String::as_str), "a");
+        let arrived = receivers[0].lines();
+        let counts = arrivals(arrived.iter().map(String::as_str), "a");
         let missing: Vec<_> = (from..writer.written()).filter(|n| !counts.contains_key(n)).collect();
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     })

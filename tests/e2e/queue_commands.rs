@@ -36,7 +36,9 @@ fn err(output: &Output) -> String {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_str(&out(output)).unwrap_or_else(|e| panic!("{e}: {}\n{}", out(output), err(output)))
+    let parsed = serde_json::from_str(&out(output));
+    assert!(parsed.is_ok(), "{parsed:?}: {}\n{}", out(output), err(output));
+    parsed.unwrap()
 }
 
 /// The address of a port where nobody listens.

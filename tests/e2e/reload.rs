@@ -21,11 +21,13 @@ const RELOADS: u64 = 36;
 const SERIES: usize = 20;
 
 fn page(number: u64) -> String {
-    (0..SERIES).map(|i| format!("seq{{i=\"{i}\"}} {number}\n")).collect()
+    let lines: Vec<_> = (0..SERIES).map(|i| format!("seq{{i=\"{i}\"}} {number}\n")).collect();
+    lines.concat()
 }
 
 /// Everything about the configuration that the test changes.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is one independent change
 struct Plan {
     /// The job `stay` has a second target.
     second_target: bool,
@@ -142,15 +144,15 @@ impl Rig {
 
     fn config(&self, plan: &Plan) -> String {
         let mut text = plugin_dir(&self.folder("plugins"));
-        text += &format!("[global]\nexternal_labels = {{ generation = \"{}\" }}\n", plan.generation);
-        let targets = match plan.second_target {
-            true => format!("\"{}\", \"{}\"", self.stay.address, self.second.address),
-            false => format!("\"{}\"", self.stay.address),
-        };
-        text += &format!(
-            "[[scrape_configs]]\njob_name = \"stay\"\nscrape_interval = \"1s\"\nscrape_timeout = \"1s\"\n\
-             static_configs = [{{ targets = [{targets}] }}]\n"
+        let generation = plan.generation;
+        let second = if plan.second_target { format!(", \"{}\"", self.second.address) } else { String::new() };
+        let head = format!(
+            "[global]\nexternal_labels = {{ generation = \"{generation}\" }}\n\
+             [[scrape_configs]]\njob_name = \"stay\"\nscrape_interval = \"1s\"\nscrape_timeout = \"1s\"\n\
+             static_configs = [{{ targets = [\"{}\"{second}] }}]\n",
+            self.stay.address
         );
+        text += &head;
         if let Some(interval) = plan.more {
             text += &job("more", &self.more.address, "").replace("\"1s\"", &format!("\"{interval}s\""));
         }
@@ -181,16 +183,15 @@ impl Rig {
             text += &remote_write("extra", &self.extra.remote_write_url());
             text += &loki("extra", &self.extra.loki_url());
             log_sinks.push("loki.extra");
+            // a sink in no pipeline is a warning, not an error
             if !plan.extra_idle || plan.parted {
                 metric_sinks.push("remote_write.extra");
-            }
-            if plan.extra_idle && !plan.parted {
-                // a sink in no pipeline is a warning, not an error
             }
         }
         let list = |names: &[&str]| names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
         let mut pipeline = |name: &str, from: &[&str], to: &[&str]| {
-            text += &format!("[pipelines.{name}]\nfrom = [{}]\nto = [{}]\n", list(from), list(to));
+            let table = format!("[pipelines.{name}]\nfrom = [{}]\nto = [{}]\n", list(from), list(to));
+            text += &table;
         };
         pipeline("logs", &["file_logs.*"], &log_sinks);
         match (plan.parted, plan.more) {

@@ -32,6 +32,7 @@ fn script() -> Vec<(&'static str, Option<String>)> {
     let some = |page: &str| Some(page.to_owned());
     // before the scrape, so that a look at the scrape's time finds it
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() - 500;
+    let many = (0..30).map(|i| format!("many{{i=\"{i}\"}} 1\n")).collect::<Vec<_>>().concat();
     vec![
         ("all there", some("a 1\nb 1\nc 1\n")),
         ("b leaves", some("a 1\nc 1\n")),
@@ -43,7 +44,7 @@ fn script() -> Vec<(&'static str, Option<String>)> {
         ("a good one", some("a 1\nb 1\nc 1\n")),
         (HALF, some("a 1\nb{ 1\nc 1\n")),
         ("a good one", some("a 1\nb 1\nc 1\n")),
-        ("too many samples", Some((0..30).map(|i| format!("many{{i=\"{i}\"}} 1\n")).collect::<String>() + "a 1\n")),
+        ("too many samples", Some(many + "a 1\n")),
         ("few again", some("a 1\nb 1\nc 1\n")),
         ("a series with a time of its own", Some(format!("a 1\nb 1\nc 1\nexplicit 1 {now}\n"))),
         ("it leaves without a marker, b with one", some("a 1\nc 1\n")),

@@ -117,7 +117,9 @@ impl TargetEncoder {
             }
             Ready::Numbers(store) => {
                 let labels = store.labels(&self.group, self.lane, slots.iter().copied(), &mut scratch);
-                labels.iter().for_each(|(slot, labels)| look(*slot, labels));
+                for (slot, labels) in &labels {
+                    look(*slot, labels);
+                }
             }
         }
         self.pool.give(scratch);
