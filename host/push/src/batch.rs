@@ -45,6 +45,8 @@ const MAX_WAITING: usize = 16;
 /// See the [module](self). Lives behind its lane's mutex; appends to the queues happen under it, which keeps the order.
 pub(crate) struct Batch {
     protocol: Protocol,
+    /// How many lanes the encoder has.
+    lanes: usize,
     /// What goes before the messages; empty where the protocol has no such thing, and at a request's beginning.
     pub(crate) head: Vec<u8>,
     /// Messages, end to end; encoders append here and then call [`added`](Self::added).
@@ -60,9 +62,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(protocol: Protocol, sinks: usize) -> Self {
+    pub(crate) fn new(protocol: Protocol, sinks: usize, lanes: usize) -> Self {
         Self {
             protocol,
+            lanes,
             head: Vec::new(),
             raw: Vec::new(),
             packed: Vec::new(),
@@ -124,7 +127,7 @@ impl Batch {
             match &body {
                 Some(body) => {
                     let on_durable = settle(&self.acks);
-                    waiting.push_back(Parcel { meta, body: body.clone(), on_durable });
+                    waiting.push_back(Parcel { meta, lanes: self.lanes, body: body.clone(), on_durable });
                 }
                 None => sink.dropped("encode", u64::from(self.records)),
             }

@@ -10,6 +10,8 @@ use weir_telemetry::PipelineAccount;
 pub(crate) struct Parcel {
     /// What the queue keeps beside the body.
     pub(crate) meta: RecordMeta,
+    /// How many lanes the encoder counts: after a reload perhaps not as many as the queue has.
+    pub(crate) lanes: usize,
     /// The compressed body; shared by the sinks of a group.
     pub(crate) body: Bytes,
     /// Settles the acknowledgements of what is in it; taken by the queue together with the body.

@@ -88,6 +88,13 @@ impl Sink {
         }
     }
 
+    /// All encoders count the lanes as the queue does.
+    pub(crate) fn former_writers_are_gone(&self) {
+        if let Some(queue) = &self.binding().queue {
+            queue.queue.former_writers_are_gone();
+        }
+    }
+
     /// The sink is no longer in the configuration: what still comes is dropped and counted.
     pub(crate) fn remove(&self) {
         self.removed.store(true, Ordering::Release);
@@ -182,7 +189,7 @@ impl Intake for Sink {
         let binding = self.binding();
         let booking = self.account.booking();
         let appended = match &binding.queue {
-            Some(queue) => queue.queue.append(lane, parcel.meta, &parcel.body, &mut parcel.on_durable),
+            Some(queue) => queue.queue.append_of(parcel.lanes, lane, parcel.meta, &parcel.body, &mut parcel.on_durable),
             None => Err(AppendError::Closed),
         };
         match appended {

@@ -285,8 +285,23 @@ impl Inner {
             }
         }
         drop((remote_write, loki));
-        lock(&self.state).forget_retired();
+        self.forget_retired();
         self.refresh();
+    }
+}
+
+impl Inner {
+    /// Lets go of groups that nobody writes to any more. A reload under way may yet retire some.
+    fn forget_retired(&self) {
+        let mut state = lock(&self.state);
+        state.forget_retired();
+        let none_left = state.retired.0.is_empty() && state.retired.1.is_empty();
+        drop(state);
+        if none_left && let Ok(_no_reload) = self.reloading.try_lock() {
+            for sink in self.sinks() {
+                sink.former_writers_are_gone();
+            }
+        }
     }
 }
 

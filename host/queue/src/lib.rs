@@ -84,7 +84,8 @@
 //!    crash repeats the others. What is dropped behind the first leaves a gap on disk that the cursor knows of, so that
 //!    a restart does not take it for damage.
 //! 6. **Another number of lanes** begins a generation. The readers send the older one to its end before they touch the
-//!    newer, and then its directory goes.
+//!    newer, and then its directory goes. A writer that counts the former number still appends to the older one
+//!    ([`Queue::append_of`]), so that its records do not overtake each other.
 //! 7. **Group commit.** Fsyncs are made by one thread of the queue: [`sync_interval`](Settings::sync_interval) after the
 //!    last, or as soon as [`sync_bytes`](Settings::sync_bytes) wait for one. Only then is a record acknowledged; delivery,
 //!    and a drop by policy, acknowledge it too. Appends only write into the page cache. What is not fsynced is held in

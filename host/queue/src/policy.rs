@@ -17,14 +17,15 @@ impl Shared {
     pub(crate) fn append(
         &self,
         lane: usize,
+        lanes: usize,
         meta: RecordMeta,
         body: &Bytes,
         on_durable: &mut Option<OnDurable>,
     ) -> Result<Appended, AppendError> {
         let account = &self.context.account;
-        let Some(current) = self.current().filter(|_| !account.is_closed()) else { return Err(AppendError::Closed) };
-        let lane_index = lane % self.wake.len();
-        let Some(lane) = current.lanes.get(lane_index) else { return Err(AppendError::Closed) };
+        let Some(taking) = self.taking(lanes).filter(|_| !account.is_closed()) else { return Err(AppendError::Closed) };
+        let lane_index = lane % taking.lanes.len().max(1);
+        let Some(lane) = taking.lanes.get(lane_index) else { return Err(AppendError::Closed) };
         let header = Header {
             seq: 0,
             entries_before: 0,
@@ -50,7 +51,7 @@ impl Shared {
                 if account.unsynced_bytes() >= self.settings.sync_bytes {
                     self.ticker.within(Duration::ZERO);
                 }
-                self.wake(lane_index);
+                self.wake(lane_index % self.wake.len());
                 Ok(Appended { seq, pushed_out })
             }
             Err(error) => {

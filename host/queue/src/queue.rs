@@ -113,7 +113,26 @@ impl Queue {
         body: &Bytes,
         on_durable: &mut Option<OnDurable>,
     ) -> Result<Appended, AppendError> {
-        self.shared.append(lane, meta, body, on_durable)
+        self.append_of(self.lanes(), lane, meta, body, on_durable)
+    }
+
+    /// The same for a writer that counts `lanes` lanes, perhaps from before the queue was opened with another number: its
+    /// records go where its former ones are, before all of the new number, so that their order holds. Needs
+    /// [`former_writers`](Settings::former_writers).
+    pub fn append_of(
+        &self,
+        lanes: usize,
+        lane: usize,
+        meta: RecordMeta,
+        body: &Bytes,
+        on_durable: &mut Option<OnDurable>,
+    ) -> Result<Appended, AppendError> {
+        self.shared.append(lane, lanes, meta, body, on_durable)
+    }
+
+    /// No writer is left that counts a former number of lanes.
+    pub fn former_writers_are_gone(&self) {
+        self.shared.former_writers_are_gone();
     }
 
     /// Waits until an append of a body of `bytes` may succeed: there is room, and the storage takes writes. Another

@@ -73,6 +73,9 @@ pub struct Settings {
     /// What the file system must have free, in bytes; with less, the queue behaves as a full one. 0: whatever is free.
     /// `None`: [`DEFAULT_MIN_FREE_DISK`], or a twentieth of a smaller file system.
     pub min_free_disk: Option<u64>,
+    /// Whether writers of a former number of lanes may still append ([`append_of`](crate::Queue::append_of)): older
+    /// generations then stay, even empty, until [`former_writers_are_gone`](crate::Queue::former_writers_are_gone).
+    pub former_writers: bool,
     /// How far, by the time of appending, a lane with a backlog may run ahead of the lane with the oldest one.
     pub lane_spread: Duration,
 }
@@ -91,6 +94,7 @@ impl Settings {
             sync_interval: DEFAULT_SYNC_INTERVAL,
             sync_bytes: DEFAULT_SYNC_BYTES,
             min_free_disk: None,
+            former_writers: false,
             lane_spread: Duration::from_mins(10),
         }
     }

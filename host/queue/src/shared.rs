@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Vec<Notify>,
     /// Readers that wait for other lanes to make progress.
     held_back: AtomicUsize,
+    /// Older generations may still be appended to, and stay though they are empty.
+    former_writers: AtomicBool,
     pub(crate) ticker: Ticker,
     pub(crate) clock: Clock,
 }
@@ -42,6 +44,7 @@ impl Shared {
             wake: (0..settings.lanes).map(|_| Notify::new()).collect(),
             generations: RwLock::new(generations.into_iter().map(Arc::new).collect()),
             held_back: AtomicUsize::new(0),
+            former_writers: AtomicBool::new(settings.former_writers),
             ticker: Ticker::default(),
             settings,
             context,
@@ -53,8 +56,19 @@ impl Shared {
         self.generations.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn current(&self) -> Option<Arc<Generation>> {
-        self.generations.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    /// Where a writer that counts so many lanes appends: to the newest generation, unless it began before that did and its
+    /// own is still there, which is read first.
+    pub(crate) fn taking(&self, lanes: usize) -> Option<Arc<Generation>> {
+        let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
+        let own = generations.iter().rev().find(|generation| generation.lanes.len() == lanes);
+        own.or(generations.last()).cloned()
+    }
+
+    /// No writer of a former number of lanes is left: what is empty of older generations goes.
+    pub(crate) fn former_writers_are_gone(&self) {
+        if self.former_writers.swap(false, Ordering::AcqRel) {
+            self.ticker.within(std::time::Duration::ZERO);
+        }
     }
 
     /// The lane that the reader `index` should read, with its generation; `None` while it has nothing to read.
@@ -151,6 +165,9 @@ impl Shared {
     /// Removes generations that are not the last and have nothing left.
     fn remove_finished(&self, generations: &[Arc<Generation>]) -> io::Result<()> {
         let Some((_, older)) = generations.split_last() else { return Ok(()) };
+        if self.former_writers.load(Ordering::Acquire) {
+            return Ok(());
+        }
         for generation in older.iter().filter(|generation| generation.is_empty()) {
             generation.remove(&self.context)?;
             self.generations

@@ -51,11 +51,12 @@ struct Lane {
 
 impl Group {
     pub(crate) fn new(encoding: Encoding, sinks: Vec<Arc<dyn Intake>>) -> Self {
+        let count = encoding.lanes.max(1);
         let lane = |_| {
-            let batch = Batch::new(Protocol::Loki, sinks.len());
+            let batch = Batch::new(Protocol::Loki, sinks.len(), count);
             Mutex::new(Lane { batch, clocks: Clocks::default(), times: Vec::new() })
         };
-        let lanes = (0..encoding.lanes.max(1)).map(lane).collect();
+        let lanes = (0..count).map(lane).collect();
         Self { encoding, sinks, lanes, streams: Mutex::default(), retired: AtomicBool::new(false) }
     }
 

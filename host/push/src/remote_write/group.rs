@@ -46,8 +46,9 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(encoding: Encoding, sinks: Vec<Arc<dyn Intake>>) -> Self {
-        let lane = |_| Mutex::new(Lane::new(encoding.protocol, sinks.len()));
-        let lanes = (0..encoding.lanes.max(1)).map(lane).collect();
+        let count = encoding.lanes.max(1);
+        let lane = |_| Mutex::new(Lane::new(encoding.protocol, sinks.len(), count));
+        let lanes = (0..count).map(lane).collect();
         Self { encoding, sinks, lanes, retired: AtomicBool::new(false) }
     }
 

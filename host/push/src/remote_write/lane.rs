@@ -19,8 +19,8 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(protocol: Protocol, sinks: usize) -> Self {
-        Self { protocol, batch: Batch::new(protocol, sinks), symbols: SymbolTable::default() }
+    pub(super) fn new(protocol: Protocol, sinks: usize, lanes: usize) -> Self {
+        Self { protocol, batch: Batch::new(protocol, sinks, lanes), symbols: SymbolTable::default() }
     }
 
     /// Writes a page's samples with `put`, which is given the sample's field and says whether there was anything to write.

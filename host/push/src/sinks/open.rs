@@ -123,7 +123,8 @@ impl Spec {
     }
 
     /// Opens the sink's queue. Blocks on the disk.
-    pub(super) fn open_queue(&self, data_dir: &Path) -> Result<Queue, SinkError> {
+    /// `again`: after it was closed by a reload, whose encoders of before may count another number of lanes.
+    pub(super) fn open_queue(&self, data_dir: &Path, again: bool) -> Result<Queue, SinkError> {
         let QueueSettings { lanes, max_bytes, max_age, when_full, sync_interval, sync_bytes, min_free_disk } =
             self.queue.clone();
         let dir = queue_dir(data_dir, &self.component);
@@ -135,6 +136,7 @@ impl Spec {
             sync_interval,
             sync_bytes,
             min_free_disk,
+            former_writers: again,
             ..weir_queue::Settings::new(dir, self.component.clone())
         };
         Queue::open(settings).map_err(|source| SinkError::Queue { component: self.component.clone(), source })

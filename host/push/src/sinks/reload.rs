@@ -72,7 +72,7 @@ impl Inner {
                 continue;
             }
             let endpoint = spec.endpoint()?;
-            let queue = if new { Some(self.open_queue(&spec).await?) } else { None };
+            let queue = if new { Some(self.open_queue(&spec, false).await?) } else { None };
             prepared.push(Prepared { spec, encode, endpoint, queue });
         }
         Ok(prepared)
@@ -87,7 +87,8 @@ impl Inner {
     }
 
     async fn start_or_change(&self, prepared: Prepared) -> Result<(), SinkError> {
-        let Prepared { spec, encode, endpoint, queue } = prepared;
+        let Prepared { mut spec, encode, endpoint, queue } = prepared;
+        let mut failed = None;
         let metrics = self.families.sink(spec.protocol, &spec.name, &spec.url);
         let (sink, queue) = if let Some(queue) = queue {
             self.first_opened(&spec, queue, metrics.clone())
@@ -103,7 +104,15 @@ impl Inner {
             let kept = if before.queue == spec.queue { sink.binding().queue.clone() } else { None };
             let queue = match kept {
                 Some(queue) => queue,
-                None => self.reopen(&sink, &before, &spec).await?,
+                None => {
+                    let (queue, error) = self.reopen(&sink, &before, &spec).await?;
+                    if error.is_some() {
+                        // that the next reload tries again
+                        spec.queue = before.queue;
+                    }
+                    failed = error;
+                    queue
+                }
             };
             (sink, queue)
         };
@@ -111,7 +120,7 @@ impl Inner {
         tracing::info!(sink = spec.component, "sink is set up");
         let sender = Some(Sender::start(sink.clone(), queue, metrics, endpoint));
         lock(&self.state).running.insert(spec.component.clone(), Running { spec, encode, sink, sender });
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// A sink whose queue was opened just now.
@@ -134,17 +143,22 @@ impl Inner {
         (sink, queue)
     }
 
-    /// Closes a sink's queue and opens it with new settings; with the old ones where that fails.
-    async fn reopen(&self, sink: &Sink, before: &Spec, spec: &Spec) -> Result<Arc<BookedQueue>, SinkError> {
+    /// Closes a sink's queue and opens it with new settings; with the old ones where that fails, and then says why.
+    async fn reopen(
+        &self,
+        sink: &Sink,
+        before: &Spec,
+        spec: &Spec,
+    ) -> Result<(Arc<BookedQueue>, Option<SinkError>), SinkError> {
         close(sink).await;
-        let queue = match self.open_queue(spec).await {
-            Ok(queue) => queue,
+        let (queue, failed) = match self.open_queue(spec, true).await {
+            Ok(queue) => (queue, None),
             Err(error) => {
                 tracing::error!(sink = spec.component, %error, "queue cannot be opened as set up now, trying as before");
-                self.open_queue(before).await?
+                (self.open_queue(before, true).await?, Some(error))
             }
         };
-        Ok(Arc::new(BookedQueue::new(queue)))
+        Ok((Arc::new(BookedQueue::new(queue)), failed))
     }
 
     async fn remove(&self, component: &str) {
@@ -182,9 +196,9 @@ impl Inner {
         }
     }
 
-    async fn open_queue(&self, spec: &Spec) -> Result<Queue, SinkError> {
+    async fn open_queue(&self, spec: &Spec, again: bool) -> Result<Queue, SinkError> {
         let (spec, data_dir) = (spec.clone(), self.data_dir.clone());
-        spawn_blocking(move || spec.open_queue(&data_dir)).await?
+        spawn_blocking(move || spec.open_queue(&data_dir, again)).await?
     }
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::harness::{append, assert_balance, open, round, settings, try_next};
+use super::harness::{append, assert_balance, meta, open, round, settings, try_next};
+use crate::settings::Settings;
 
 #[test]
 fn an_older_generation_is_sent_first_and_removed() {
@@ -46,6 +47,36 @@ fn an_older_generation_is_sent_first_and_removed() {
         let queue = open(&settings(dir.path(), after));
         assert_eq!(queue.stats().queued.records, 0);
     }
+}
+
+#[test]
+fn a_writer_of_a_former_number_of_lanes_stays_in_front_of_those_of_the_new_one() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&settings(dir.path(), 4)));
+    let queue = open(&Settings { former_writers: true, ..settings(dir.path(), 3) });
+    // nothing is left in the older generation, and yet it stays
+    round(&queue).unwrap();
+    let mut readers: Vec<_> = (0..3).map(|lane| queue.lane_reader(lane)).collect();
+    let former = |lane, body: &'static [u8]| {
+        queue.append_of(4, lane, meta(1), &bytes::Bytes::from_static(body), &mut None).unwrap();
+    };
+    former(3, b"first");
+    append(&queue, 2, b"third", 1).unwrap();
+    former(1, b"second");
+    assert!(try_next(&mut readers[2]).is_none(), "what the former writer wrote is not sent yet");
+    for (reader, body) in [(0, b"first".as_slice()), (1, b"second"), (2, b"third")] {
+        let record = try_next(&mut readers[reader]).unwrap();
+        assert_eq!(record.body, body);
+        readers[reader].commit(record.seq);
+    }
+    assert!(dir.path().join("gen-00000001").exists());
+    queue.former_writers_are_gone();
+    round(&queue).unwrap();
+    assert!(!dir.path().join("gen-00000001").exists());
+    // one that was forgotten loses nothing but its place
+    former(3, b"late");
+    assert_eq!(try_next(&mut readers[0]).unwrap().body, b"late".as_slice());
+    assert_balance(&queue.stats());
 }
 
 #[test]
