@@ -5,6 +5,7 @@
 
 mod backends;
 mod client_auth;
+mod clock;
 mod commands;
 mod connections;
 mod crash;
