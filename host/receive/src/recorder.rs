@@ -139,6 +139,7 @@ impl Observer for Recorder {
 
     fn described(&self, series: &TimeSeries, metadata: &SeriesMetadata) {
         self.lock().metadata.insert(series_name(series), metadata.clone());
+        self.arrived();
     }
 
     fn logs(&self, headers: &HeaderMap, request: &PushRequest) -> Result<(), Refusal> {

@@ -102,17 +102,16 @@ impl Inner {
                 sender.stop(STOP_BOUND).await;
             }
             let kept = if before.queue == spec.queue { sink.binding().queue.clone() } else { None };
-            let queue = match kept {
-                Some(queue) => queue,
-                None => {
-                    let (queue, error) = self.reopen(&sink, &before, &spec).await?;
-                    if error.is_some() {
-                        // that the next reload tries again
-                        spec.queue = before.queue;
-                    }
-                    failed = error;
-                    queue
+            let queue = if let Some(queue) = kept {
+                queue
+            } else {
+                let (queue, error) = self.reopen(&sink, &before, &spec).await?;
+                if error.is_some() {
+                    // that the next reload tries again
+                    spec.queue = before.queue;
                 }
+                failed = error;
+                queue
             };
             (sink, queue)
         };

@@ -68,7 +68,8 @@ async fn samples_arrive_as_2_0_with_what_is_known_of_them() {
     sink.accept(&Page { time: 1, deaths: &[], births: &births, samples: &samples(1) });
     rig.sinks.flush();
     let name = r#"up{cluster="c", job="x"}"#;
-    rig.arrived(|r| r.sample_count() == 2).await;
+    // what is known of a series is kept a moment after its samples
+    rig.arrived(|r| r.sample_count() == 2 && r.metadata(name).is_some()).await;
     let metadata = rig.recorder.metadata(name).unwrap();
     assert_eq!((metadata.kind, metadata.help.as_str(), metadata.unit.as_str()), (1, "first", "seconds"));
     assert_eq!(rig.recorder.metadata(r#"down{cluster="c", job="x"}"#), None);
@@ -78,9 +79,7 @@ async fn samples_arrive_as_2_0_with_what_is_known_of_them() {
     changed.describe(1, about("nobody sends this series"));
     sink.accept(&Page { time: 2, deaths: &[], births: &changed, samples: &samples(2) });
     rig.sinks.flush();
-    rig.arrived(|r| r.sample_count() == 4).await;
-    // what is known of a series is kept a moment after its samples
-    until("the new words", || rig.recorder.metadata(name).unwrap().help == "second").await;
+    rig.arrived(|r| r.sample_count() == 4 && r.metadata(name).is_some_and(|m| m.help == "second")).await;
     assert_eq!(times(&rig.recorder, name), [1, 2]);
     let headers = rig.recorder.headers();
     assert_eq!(headers[0]["x-prometheus-remote-write-version"], "2.0.0");
