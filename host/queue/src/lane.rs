@@ -291,6 +291,11 @@ impl Lane {
         Some(self.head_ms.load(Ordering::Relaxed)).filter(|ms| *ms != NEVER)
     }
 
+    /// Whether a record is in flight.
+    pub(crate) fn has_flight(&self) -> bool {
+        self.flight_ms.load(Ordering::Relaxed) != NEVER
+    }
+
     /// When the oldest record, in flight or not, was appended.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
         let flight = self.flight_ms.load(Ordering::Relaxed);

@@ -74,9 +74,12 @@ impl Shared {
     /// The lane that the reader `index` should read, with its generation; `None` while it has nothing to read.
     pub(crate) fn readable(&self, index: usize) -> Option<(Arc<Generation>, usize)> {
         for generation in self.generations() {
-            let ours = (index..generation.lanes.len()).step_by(self.wake.len());
-            if let Some(lane) = ours.into_iter().find(|lane| generation.lanes.get(*lane).is_some_and(|l| !l.is_empty()))
-            {
+            let lanes = generation.lanes.iter().enumerate().skip(index).step_by(self.wake.len());
+            // of several that are ours the one that was begun, or else that with the oldest record: another might have to
+            // wait for just that one
+            let ours = lanes.filter(|(_, lane)| !lane.is_empty());
+            let ours = ours.min_by_key(|(_, lane)| (!lane.has_flight(), lane.oldest_ms()));
+            if let Some((lane, _)) = ours {
                 return Some((generation, lane));
             }
             if !generation.is_empty() {

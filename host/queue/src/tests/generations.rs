@@ -4,8 +4,10 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::harness::{append, assert_balance, meta, open, round, settings, try_next};
+use super::harness::{append, assert_balance, bodies, drain, meta, open, round, settings, try_next};
+use crate::queue::Queue;
 use crate::settings::Settings;
+use crate::storage::Disk;
 
 #[test]
 fn an_older_generation_is_sent_first_and_removed() {
@@ -77,6 +79,21 @@ fn a_writer_of_a_former_number_of_lanes_stays_in_front_of_those_of_the_new_one()
     former(3, b"late");
     assert_eq!(try_next(&mut readers[0]).unwrap().body, b"late".as_slice());
     assert_balance(&queue.stats());
+}
+
+#[test]
+fn a_reader_of_several_lanes_reads_the_oldest_backlog_first() {
+    let dir = TempDir::new().unwrap();
+    let at = |lanes, clock| Queue::open_on(settings(dir.path(), lanes), Box::new(Disk), clock).unwrap();
+    // an hour between both, and both long ago
+    let queue = at(2, || 0);
+    append(&queue, 1, b"old", 1).unwrap();
+    drop(queue);
+    let queue = at(2, || 3_600_000);
+    append(&queue, 0, b"young", 1).unwrap();
+    drop(queue);
+    let queue = at(1, || 36_000_000);
+    assert_eq!(bodies(&drain(&queue, 0)), [b"old".to_vec(), b"young".to_vec()]);
 }
 
 #[test]

@@ -236,8 +236,10 @@ impl Model {
     /// The generation and lane that a reader reads.
     fn readable(&self, reader: usize) -> Option<(usize, usize)> {
         for (generation, lanes) in self.generations.iter().enumerate() {
-            let mut ours = (reader..lanes.len()).step_by(self.readers.len());
-            if let Some(lane) = ours.find(|lane| !lanes[*lane].is_empty()) {
+            let ours = (reader..lanes.len()).step_by(self.readers.len()).filter(|lane| !lanes[*lane].is_empty());
+            let oldest =
+                |lane: &Lane| lane.in_flight.iter().chain(&lane.waiting).next().map(|record| record.appended_ms);
+            if let Some(lane) = ours.min_by_key(|lane| (lanes[*lane].in_flight.is_none(), oldest(&lanes[*lane]))) {
                 return Some((generation, lane));
             }
             if !lanes.iter().all(Lane::is_empty) {
