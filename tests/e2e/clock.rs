@@ -9,8 +9,9 @@ use weir_receive::Answer;
 use weir_receive::strict::Rules;
 use weir_rig::config::{file_logs, job};
 use weir_rig::lines::{Writer, complete};
+use weir_rig::prometheus::{Prometheus, samples};
 use weir_rig::target::Target;
-use weir_rig::{Receiver, Weir, eventually, ledger};
+use weir_rig::{Receiver, Weir, eventually, ledger, until};
 
 /// Where Debian keeps the library; `faketime` is the package's name.
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
@@ -144,4 +145,57 @@ async fn the_clock_jumps_an_hour_either_way() {
     let times: Vec<_> = judge.samples(&site.series).iter().map(|p| p.time).collect();
     assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
     println!("clock: {} samples, {} lines, {skipped} scrapes skipped", times.len(), sink.delivered);
+}
+
+/// An outage of three hours (row 9), by a clock that weir is given: a real Prometheus whose own samples are of now takes all
+/// of the backlog, in order, where its `out_of_order_time_window` is long enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_hours_is_made_good_where_the_window_allows_it() {
+    let dir = TempDir::new().unwrap();
+    let clock = Clock::new(dir.path());
+    let target = Target::start(|n| format!("seq {n}\n")).await;
+    // what it scrapes itself brings its storage to the present
+    let present = Target::start(|_| "present 1\n".to_owned()).await;
+    let window = format!(
+        "storage: {{ tsdb: {{ out_of_order_time_window: 6h }} }}\nglobal: {{ scrape_interval: 1s }}\n\
+         scrape_configs: [{{ job_name: present, static_configs: [{{ targets: [\"{}\"] }}] }}]\n",
+        present.address
+    );
+    let mut prometheus = Prometheus::start(&dir.path().join("prometheus"), &window).await;
+    assert_eq!(prometheus.program.terminate().await, Some(0));
+    let config = format!(
+        "{}[[remote_write]]\nname = \"p\"\nurl = \"{}\"\n\
+         queue_config = {{ batch_send_deadline = \"50ms\", max_backoff = \"200ms\" }}\n",
+        job("seq", &target.address, ""),
+        prometheus.write_url(),
+    );
+    clock.set(-3 * 3600);
+    let mut weir = Weir::start_with(dir.path(), &config, &clock.environment()).await;
+    for hours in [-3, -2, -1, 0] {
+        clock.set(hours * 3600);
+        let from = target.served();
+        until("pages", async || target.served() >= from + 4).await;
+    }
+    weir.program().signal(libc::SIGSTOP);
+    prometheus.restart().await;
+    eventually("a sample of now", async || match samples(&prometheus.url(""), "present[1m]").await?.len() {
+        0 => Err("none".to_owned()),
+        _ => Ok(()),
+    })
+    .await;
+    weir.program().signal(libc::SIGCONT);
+    let newest = target.served();
+    let points = eventually("the backlog", async || {
+        let series = samples(&prometheus.url(""), "seq[6h]").await?;
+        let points = series.into_iter().next().map(|(_, points)| points).unwrap_or_default();
+        if points.last().is_some_and(|(_, v)| *v >= newest as f64) { Ok(points) } else { Err(format!("{points:?}")) }
+    })
+    .await;
+    let values: Vec<u64> = points.iter().map(|(_, v)| *v as u64).collect();
+    assert_eq!(values, (1..=values.len() as u64).collect::<Vec<_>>(), "every page once, in order");
+    let hours = (points[points.len() - 1].0 - points[0].0) as f64 / 3_600_000.0;
+    assert!(hours > 2.9, "{hours}");
+    let books = weir.books("remote_write.p").await;
+    assert_eq!(books.dropped_in_all(), 0, "{books:?}");
+    println!("an outage of {hours:.2} hours: {} samples, each once and in order", values.len());
 }
