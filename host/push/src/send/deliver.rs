@@ -165,6 +165,16 @@ impl Lane {
                     tracing::warn!(sink, entries, bytes = body.len(), answer = answered.words, "request too large");
                     return Some(Sent::TooLarge);
                 }
+                Verdict::Drop(reason @ ("http_400" | "http_400_unknown")) if several => {
+                    tracing::warn!(
+                        sink,
+                        reason,
+                        entries,
+                        answer = answered.words,
+                        "refused, its records are sent one by one"
+                    );
+                    return Some(Sent::RefusedTogether);
+                }
                 Verdict::Drop(reason) | Verdict::NotUnderstood(reason) => {
                     tracing::error!(sink, reason, entries, answer = answered.words, "refused, records are dropped");
                     return Some(Sent::Refused(reason));

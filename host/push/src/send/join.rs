@@ -7,8 +7,9 @@
 //!
 //! Messages of remote write 1.0 and of Loki hold nothing but repeated fields, so one behind the other is the message of
 //! both (protobuf, "Last one wins / concatenation"), and entries of a series or stream stay in order. Each record is
-//! settled by itself. Where such a request is too large (413), its records are sent one by one; where it fails for now,
-//! the first is tried again alone and the others go back, so that the queue's policy finds them.
+//! settled by itself. Where such a request is too large (413) or refused for what is in it (400), its records are sent
+//! one by one: one that the backend has already, as after a crash, must not take the others down with it. Where it fails
+//! for now, the first is tried again alone and the others go back, so that the queue's policy finds them.
 
 use bytes::Bytes;
 use weir_queue::{LaneReader, Record, RecordMeta};

@@ -75,7 +75,7 @@ impl Lane {
             let (sent, part) = self.send_understood(part, newest_ms).await?;
             match sent {
                 Sent::TooLarge => self.joining.less(part.body.len()),
-                Sent::TooOld => {}
+                Sent::TooOld | Sent::RefusedTogether => {}
                 // while the backend fails, the queue's policy shall find in the queue what it can
                 Sent::Failed => records = records.get(..self.reader.put_back()).unwrap_or(records),
                 sent => {

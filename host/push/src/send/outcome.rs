@@ -11,6 +11,8 @@ pub(super) enum Sent {
     TooOld,
     /// Several records at once that the backend did not take for now: not to be tried again together.
     Failed,
+    /// Several records at once, of which the backend refused at least one: to be sent each by itself.
+    RefusedTogether,
     Refused(&'static str),
     /// Nothing was stored, for the backend does not understand this version; the reason if there is no other.
     NotUnderstood(&'static str),
@@ -20,7 +22,7 @@ impl Sent {
     /// Why its entries are lost, where they are.
     pub(super) fn reason(self) -> &'static str {
         match self {
-            Self::Delivered | Self::Failed => "",
+            Self::Delivered | Self::Failed | Self::RefusedTogether => "",
             Self::TooLarge => "too_large",
             Self::TooOld => "too_old",
             Self::Refused(reason) | Self::NotUnderstood(reason) | Self::Partly(_, reason) => reason,

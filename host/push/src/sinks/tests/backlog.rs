@@ -196,9 +196,8 @@ async fn several_records_in_one_request_that_is_too_large_are_sent_one_by_one() 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn records_in_one_request_share_its_refusal_and_each_is_counted() {
-    let rig = Rig::new().await;
+/// Twenty records of four samples wait.
+async fn twenty_records(rig: &Rig) {
     rig.preview.faults().always(Answer::status(503));
     let mut target = Target::new(&rig.sinks, &["a"], 4);
     for time in 1..=20 {
@@ -206,13 +205,30 @@ async fn records_in_one_request_share_its_refusal_and_each_is_counted() {
         rig.sinks.flush();
     }
     rig.asked(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_whose_request_is_refused_are_sent_one_by_one() {
+    let rig = Rig::new().await;
+    twenty_records(&rig).await;
+    let before = rig.preview.faults().asked();
     rig.preview.faults().rule(|asked| (asked.records > 4).then(|| Answer::status(400)));
+    rig.arrived(|r| r.sample_count() == 80).await;
+    assert!(rig.preview.faults().asked() > before + 20, "one at least held several");
+    assert_eq!(times(&rig.recorder, "m3"), (1..=20).collect::<Vec<_>>());
+    rig.sinks.shutdown(BOUND).await;
+    balance(&rig.account("remote_write.a"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_is_refused_once_and_counted() {
+    let rig = Rig::new().await;
+    twenty_records(&rig).await;
+    rig.preview.faults().always(Answer::status(400));
     let account = rig.account("remote_write.a");
-    until("all settled", || account.delivered.get() + account.dropped_so_far("http_400_unknown") == 80).await;
+    until("all settled", || account.dropped_so_far("http_400_unknown") == 80).await;
     let asked = rig.preview.faults().asked();
     rig.sinks.shutdown(BOUND).await;
-    assert_eq!(rig.preview.faults().asked(), asked, "refused once");
-    assert!(account.dropped_so_far("http_400_unknown") > 0);
-    assert_eq!(rig.recorder.sample_count() as u64, account.delivered.get());
-    balance(&account, account.dropped_so_far("http_400_unknown"));
+    assert_eq!(rig.preview.faults().asked(), asked, "and not again");
+    balance(&account, 80);
 }
