@@ -70,7 +70,7 @@ impl Site {
         .await;
         self.receiver.faults().heal();
         // no wait was frozen, and none of the lines' times is one that was there before
-        complete(&self.receiver, &[&self.writer]).await;
+        complete(&self.receiver, [&self.writer]).await;
     }
 
     /// Waits for a sample of at least so many seconds after the test's begin.
@@ -114,7 +114,7 @@ async fn the_clock_jumps_an_hour_either_way() {
     let series = format!("seq{{instance=\"{}\", job=\"seq\"}}", target.address);
     let mut site = Site { weir, receiver, writer, clock, series, begin_ms };
     site.writer.write(100);
-    complete(&site.receiver, &[&site.writer]).await;
+    complete(&site.receiver, [&site.writer]).await;
     site.sample_after(0).await;
     assert_eq!(site.skipped().await, 0.0);
 

@@ -28,7 +28,7 @@ async fn sick(wire: Wire) {
     let mut writer = Writer::new(&logs, "a");
     let mut weir = Weir::start_in(dir.path(), &config).await;
     writer.write(100);
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
     receiver.faults().wire().set(wire);
     writer.write(100);
     let retried = eventually("requests that are tried again", async || {
@@ -44,7 +44,7 @@ async fn sick(wire: Wire) {
     receiver.faults().heal();
     writer.write(100);
     weir.restart().await;
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
     let name = format!("seq{{instance=\"{}\", job=\"seq\"}}", target.address);
     let judge = receiver.judge();
     let values = eventually("samples of after the restart", async || {

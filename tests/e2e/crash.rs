@@ -119,9 +119,8 @@ async fn kill_9_at_random_moments_under_load_loses_nothing() {
     for writer in &mut writers {
         writer.write(100);
     }
-    let all: Vec<&Writer> = writers.iter().collect();
     for receiver in &receivers {
-        complete(receiver, &all).await;
+        complete(receiver, &writers).await;
     }
     kills.all_arrived(&receivers).await;
     // the scrapes go on; what is under way is in the books as well
@@ -212,7 +211,7 @@ async fn kill_9_while_segments_begin_and_go_loses_nothing() {
     stop.store(true, Ordering::Relaxed);
     writing.await.unwrap();
     let writer = Arc::into_inner(writer).unwrap().into_inner().unwrap();
-    complete(&receivers[0], &[&writer]).await;
+    complete(&receivers[0], [&writer]).await;
     kills.all_arrived(&receivers).await;
     assert_eq!(weir.program().terminate().await, Some(0));
     let counts = arrivals(receivers[0].lines().iter().map(String::as_str), "a").values().sum::<u64>();
@@ -330,7 +329,7 @@ async fn cursors_that_are_missing_or_garbage_lose_nothing() {
     let mut damaged = 0;
     for round in 0..how_many(12) {
         writer.write(200);
-        complete(&receivers[0], &[&writer]).await;
+        complete(&receivers[0], [&writer]).await;
         // and some that are read, but not delivered
         receivers[0].faults().always(weir_receive::Answer::status(503));
         writer.write(200);
@@ -353,7 +352,7 @@ async fn cursors_that_are_missing_or_garbage_lose_nothing() {
         receivers[0].faults().heal();
         kills.restart(&mut weir).await;
     }
-    complete(&receivers[0], &[&writer]).await;
+    complete(&receivers[0], [&writer]).await;
     kills.all_arrived(&receivers).await;
     assert_eq!(weir.program().terminate().await, Some(0));
     assert!(damaged > 0);

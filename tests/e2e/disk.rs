@@ -61,7 +61,7 @@ async fn full(floor: &str, reason: &str) {
     std::fs::remove_file(filler).unwrap();
     receiver.faults().heal();
     ready(&weir, true).await;
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
     let judge = receiver.judge();
     let books = eventually("a moment at rest, in which the ledger balances", async || {
         let ledger = Ledger::read(&weir).await?;
@@ -110,7 +110,7 @@ async fn failing(operation: &str) {
     let mut writer = Writer::new(&logs, "a");
     let mut weir = Weir::start_with(dir.path(), &config, &disk.environment()).await;
     writer.write(500);
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
 
     // 1. it fails for a while, and weir finds its way back alone
     receiver.faults().always(Answer::status(503));
@@ -123,7 +123,7 @@ async fn failing(operation: &str) {
     disk.heal();
     ready(&weir, true).await;
     receiver.faults().heal();
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
 
     // 2. it fails, and weir is killed: what was written meanwhile was never acknowledged
     receiver.faults().always(Answer::status(503));
@@ -134,7 +134,7 @@ async fn failing(operation: &str) {
     std::fs::remove_dir_all(&queues).unwrap();
     receiver.faults().heal();
     weir.restart_with(&[]).await;
-    complete(&receiver, &[&writer]).await;
+    complete(&receiver, [&writer]).await;
     assert_eq!(weir.program().terminate().await, Some(0));
     println!("{operation}: {failures} calls failed, then {}; readiness: {}", disk.failures(), told.trim());
 }

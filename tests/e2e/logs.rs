@@ -3,33 +3,12 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use weir_receive::Recorder;
 use weir_rig::config::{file_logs, loki};
-use weir_rig::lines::{Writer, arrivals, missing};
+use weir_rig::lines::{Writer, arrivals, complete};
 use weir_rig::{Receiver, Weir, eventually};
 
 fn config(logs: &Path, loki_url: &str) -> String {
     file_logs("app", logs) + &loki("preview", loki_url)
-}
-
-fn all_lines(recorder: &Recorder) -> Vec<String> {
-    recorder.streams().iter().flat_map(|stream| recorder.lines(stream)).collect()
-}
-
-/// Waits until nothing is missing.
-async fn complete(recorder: &Recorder, writers: &[Writer]) {
-    eventually("every line", async || {
-        let lines = all_lines(recorder);
-        for writer in writers {
-            let missing = missing(&arrivals(lines.iter().map(String::as_str), writer.name()), writer.written());
-            if !missing.is_empty() {
-                let first: Vec<_> = missing.iter().take(5).collect();
-                return Err(format!("{} of {} from {}: {first:?}", missing.len(), writer.written(), writer.name()));
-            }
-        }
-        Ok(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,16 +28,16 @@ async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
         }
         writers[0].rotate();
         let (halved, whole) = writers.split_last_mut().unwrap();
-        halved.write_halves(async || complete(&recorder, whole).await).await;
+        halved.write_halves(async || complete(&preview, &*whole).await).await;
         if round % 2 == 1 {
             // whatever is not read at that moment is lost with every reader: truncate when all of it has been
-            complete(&recorder, &writers).await;
+            complete(&preview, &writers).await;
             writers[1].truncate();
         }
     }
-    complete(&recorder, &writers).await;
+    complete(&preview, &writers).await;
     assert_eq!(weir.program().terminate().await, Some(0));
-    let lines = all_lines(&recorder);
+    let lines = preview.lines();
     for writer in &writers {
         let counts = arrivals(lines.iter().map(String::as_str), writer.name());
         assert_eq!(counts.len() as u64, writer.written());
@@ -76,7 +55,6 @@ async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
 async fn nothing_is_lost_when_weir_is_killed() {
     let dir = TempDir::new().unwrap();
     let preview = Receiver::start().await.tolerating_repeats();
-    let recorder = preview.judge();
     let logs = dir.path().join("logs");
     std::fs::create_dir(&logs).unwrap();
     let mut writers = vec![Writer::new(&logs, "a"), Writer::new(&logs, "b"), Writer::new(&logs, "c")];
@@ -91,7 +69,7 @@ async fn nothing_is_lost_when_weir_is_killed() {
         // Somewhere in the middle of it: as soon as something of every file as it is named now has arrived. (A file that is
         // made and renamed before weir sees it has a name that no glob finds.)
         eventually("something of every file", async || {
-            let lines = all_lines(&recorder);
+            let lines = preview.lines();
             let arrived = |w: &Writer| {
                 let counts = arrivals(lines.iter().map(String::as_str), w.name());
                 counts.keys().any(|n| *n >= round * 2100)
@@ -109,6 +87,6 @@ async fn nothing_is_lost_when_weir_is_killed() {
         }
         weir.restart().await;
     }
-    complete(&recorder, &writers).await;
+    complete(&preview, &writers).await;
     assert_eq!(weir.program().terminate().await, Some(0));
 }

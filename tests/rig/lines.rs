@@ -83,10 +83,10 @@ fn open(path: &Path) -> File {
 }
 
 /// Waits until every line of these files is in the receiver.
-pub async fn complete(receiver: &Receiver, writers: &[&Writer]) {
+pub async fn complete(receiver: &Receiver, writers: impl IntoIterator<Item = &Writer> + Clone) {
     eventually("every line", async || {
         let lines = receiver.lines();
-        for writer in writers {
+        for writer in writers.clone() {
             let missing = missing(&arrivals(lines.iter().map(String::as_str), writer.name()), writer.written());
             if !missing.is_empty() {
                 let first: Vec<_> = missing.iter().take(5).collect();

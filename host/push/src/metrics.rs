@@ -63,8 +63,8 @@ pub(crate) struct Families {
 impl Families {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
-            remote_write: Kind::remote_write(metrics),
-            loki: Kind::loki(metrics),
+            remote_write: Kind::new(&REMOTE_WRITE, metrics),
+            loki: Kind::new(&LOKI, metrics),
             highest: metrics.register(
                 "prometheus_remote_storage_highest_timestamp_in_seconds",
                 "Newest timestamp of any sample that was routed to remote write, in seconds since the epoch",
@@ -114,61 +114,65 @@ impl Families {
     }
 }
 
-impl Kind {
-    fn remote_write(metrics: &Metrics) -> Self {
-        let name = |rest: &str| format!("prometheus_remote_storage_{rest}");
-        let counter = |rest, help: &str| metrics.register(&name(rest), help, Counters::default());
-        let gauge = |rest, help: &str| metrics.register(&name(rest), help, Gauges::default());
-        Self {
-            sent: counter("samples", "Samples that the backend has taken"),
-            failed: counter("samples_failed", "Samples that the backend refused for good"),
-            retried: counter("samples_retried", "Samples in requests that failed and are sent again"),
-            bytes: counter("bytes", "Bytes of request bodies that the backend has taken, compressed"),
-            pending: gauge("samples_pending", "Samples that are neither delivered nor dropped"),
-            dropped: metrics.register(&name("samples_dropped"), "Samples dropped, by reason", Family::default()),
-            duration: metrics.register(
-                &name("sent_batch_duration_seconds"),
-                "Time from request to answer",
-                durations(),
-            ),
-            highest_sent: metrics.register(
-                &name("queue_highest_sent_timestamp_seconds"),
-                "Newest timestamp that the backend has taken, in seconds since the epoch",
-                Family::default(),
-            ),
-            again: counter(
-                "enqueue_retries",
-                "Requests that found no place in the queue on disk and were offered again",
-            ),
-            shards: [
-                gauge("shards", "Requests that may be under way at once, as the backend bears it"),
-                gauge("shards_max", "The most that shards may be"),
-                gauge("shards_min", "The least that shards may be"),
-            ],
-            desired: metrics.register(
-                &name("shards_desired"),
-                "Requests at once that it would take to keep up and catch up; above shards_max the backend is too slow",
-                Family::default(),
-            ),
-            capacity: [
-                gauge("max_samples_per_send", "Samples in a request at most"),
-                gauge("shard_capacity", "Samples that a lane gathers in memory before they go into the queue on disk"),
-            ],
-        }
-    }
+/// What differs between the kinds: a family's name behind the prefix, and what its help says of.
+struct Words {
+    prefix: &'static str,
+    /// `Samples`, `Lines`.
+    records: &'static str,
+    sent: &'static str,
+    failed: &'static str,
+    retried: &'static str,
+    bytes: &'static str,
+    pending: &'static str,
+    dropped: &'static str,
+    duration: &'static str,
+    per_send: &'static str,
+}
 
-    fn loki(metrics: &Metrics) -> Self {
-        let name = |rest: &str| format!("loki_write_{rest}");
-        let counter = |rest, help: &str| metrics.register(&name(rest), help, Counters::default());
-        let gauge = |rest, help: &str| metrics.register(&name(rest), help, Gauges::default());
+const REMOTE_WRITE: Words = Words {
+    prefix: "prometheus_remote_storage",
+    records: "Samples",
+    sent: "samples",
+    failed: "samples_failed",
+    retried: "samples_retried",
+    bytes: "bytes",
+    pending: "samples_pending",
+    dropped: "samples_dropped",
+    duration: "sent_batch_duration_seconds",
+    per_send: "max_samples_per_send",
+};
+
+const LOKI: Words = Words {
+    prefix: "loki_write",
+    records: "Lines",
+    sent: "sent_entries",
+    failed: "failed_entries",
+    retried: "retried_entries",
+    bytes: "sent_bytes",
+    pending: "entries_pending",
+    dropped: "dropped_entries",
+    duration: "request_duration_seconds",
+    per_send: "max_entries_per_send",
+};
+
+impl Kind {
+    fn new(words: &Words, metrics: &Metrics) -> Self {
+        let Words { prefix, records, .. } = words;
+        let name = |rest: &str| format!("{prefix}_{rest}");
+        let counter = |rest: &str, help: &str| metrics.register(&name(rest), help, Counters::default());
+        let gauge = |rest: &str, help: &str| metrics.register(&name(rest), help, Gauges::default());
         Self {
-            sent: counter("sent_entries", "Lines that the backend has taken"),
-            failed: counter("failed_entries", "Lines that the backend refused for good"),
-            retried: counter("retried_entries", "Lines in requests that failed and are sent again"),
-            bytes: counter("sent_bytes", "Bytes of request bodies that the backend has taken, compressed"),
-            pending: gauge("entries_pending", "Lines that are neither delivered nor dropped"),
-            dropped: metrics.register(&name("dropped_entries"), "Lines dropped, by reason", Family::default()),
-            duration: metrics.register(&name("request_duration_seconds"), "Time from request to answer", durations()),
+            sent: counter(words.sent, &format!("{records} that the backend has taken")),
+            failed: counter(words.failed, &format!("{records} that the backend refused for good")),
+            retried: counter(words.retried, &format!("{records} in requests that failed and are sent again")),
+            bytes: counter(words.bytes, "Bytes of request bodies that the backend has taken, compressed"),
+            pending: gauge(words.pending, &format!("{records} that are neither delivered nor dropped")),
+            dropped: metrics.register(
+                &name(words.dropped),
+                &format!("{records} dropped, by reason"),
+                Family::default(),
+            ),
+            duration: metrics.register(&name(words.duration), "Time from request to answer", durations()),
             highest_sent: metrics.register(
                 &name("queue_highest_sent_timestamp_seconds"),
                 "Newest timestamp that the backend has taken, in seconds since the epoch",
@@ -189,8 +193,11 @@ impl Kind {
                 Family::default(),
             ),
             capacity: [
-                gauge("max_entries_per_send", "Lines in a request at most"),
-                gauge("shard_capacity", "Lines that a lane gathers in memory before they go into the queue on disk"),
+                gauge(words.per_send, &format!("{records} in a request at most")),
+                gauge(
+                    "shard_capacity",
+                    &format!("{records} that a lane gathers in memory before they go into the queue on disk"),
+                ),
             ],
         }
     }
