@@ -127,7 +127,9 @@ impl Bench {
                 let time = tail.time.unwrap_or(self.time);
                 let on_page = read.iter().filter(|r| r.0 == labels).map(|r| r.1).max();
                 let last = on_page.max(self.stored.get(&labels.to_string()).copied());
-                if last.is_none_or(|last| time > last) {
+                // ten minutes ahead and an hour behind are what a storage takes
+                let bounds = self.time - 3_600_000..=self.time + 600_000;
+                if bounds.contains(&time) && last.is_none_or(|last| time > last) {
                     read.push((labels, time, tail.value));
                 }
             }
