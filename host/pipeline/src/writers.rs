@@ -22,7 +22,7 @@ use weir_model::{Page, Slot, TargetSink};
 use crate::outputs::Outputs;
 use crate::target::lock;
 
-/// See the [module](self). One for all metrics pipelines of a process.
+/// Who writes which series to which sink, and the targets that left and are held: one for all metrics pipelines of a process.
 #[derive(Default)]
 pub struct Writers {
     hasher: RandomState,
