@@ -23,9 +23,17 @@ async fn every_line_of_rotated_truncated_and_growing_files_arrives_once() {
     writers[2].write(5000); // a backlog
     let mut weir = Weir::start(&config(&logs, &preview.loki_url())).await;
     for round in 0..6 {
+        let from = writers[0].written();
         for writer in &mut writers {
             writer.write(500);
         }
+        // a file that is renamed before weir ever saw it is beyond what a tail can promise: see weir-tail's known limits
+        eventually("the new file is followed", async || {
+            let newest = arrivals(preview.lines().iter().map(String::as_str), "rotated").into_keys().max();
+            if newest.is_some_and(|n| n >= from) { Ok(()) } else { Err(newest) }
+        })
+        .await;
+        writers[0].write(500);
         writers[0].rotate();
         let (halved, whole) = writers.split_last_mut().unwrap();
         halved.write_halves(async || complete(&preview, &*whole).await).await;
