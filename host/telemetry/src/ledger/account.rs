@@ -234,11 +234,6 @@ impl PipelineAccount {
         from.taken(1, records);
         Passage::new(self.0.clone(), records)
     }
-
-    /// The way of records that the pipeline will make itself.
-    pub fn begin(&self) -> Passage {
-        Passage::new(self.0.clone(), 0)
-    }
 }
 
 /// A sink's side of the ledger. Cheap to clone.
