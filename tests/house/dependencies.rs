@@ -26,6 +26,8 @@ const NEVER: &[(&str, &[&str])] = &[
         &["wasmtime", "weir-plugin", "weir-scrape", "weir-tail", "weir-push", "weir-queue", "weir-config"],
     ),
     ("weir-plugin", &["weir-scrape", "weir-tail", "weir-push", "weir-queue", "weir-config"]),
+    // what an author tries runs as in production, and needs no collector around it
+    ("weir-author", &["weir-scrape", "weir-tail", "weir-push", "weir-queue", "weir-config"]),
     ("weir-queue", &["weir-*", "hyper", "wasmtime"]),
     ("weir-push", &["wasmtime", "weir-scrape", "weir-tail", "weir-plugin", "weir-pipeline", "weir-config"]),
     ("weir-telemetry", &["weir-*", "wasmtime", "hyper"]),

@@ -28,6 +28,7 @@ mod guest;
 mod guest_log;
 mod imports;
 mod limits;
+mod manifest;
 mod metrics;
 mod plugins;
 mod settings;
@@ -37,5 +38,6 @@ mod time_limit;
 mod wasi;
 
 pub use error::{LoadError, LoadReason};
+pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, Manifest, ManifestError};
 pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
 pub use settings::{PluginSettings, PluginSource, Settings};

@@ -1,0 +1,38 @@
+//! From a project to a component's file.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::component::add_manifest;
+use crate::error::AuthorError;
+use crate::language::Mode;
+use crate::project::Project;
+
+/// Builds a project and gives the component, its manifest within.
+pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+    let missing = project.language.toolchain(project);
+    if !missing.is_empty() {
+        return Err(AuthorError::Toolchain(missing));
+    }
+    let mut component = project.language.build(project, mode)?;
+    add_manifest(&mut component, &project.manifest_text);
+    Ok(component)
+}
+
+/// Puts a file in its place at once: whoever looks there sees the old one or the whole new one.
+pub fn place(path: &Path, bytes: &[u8]) -> Result<(), AuthorError> {
+    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(AuthorError::file(dir))?;
+    let named = |e| AuthorError::File { path: path.to_owned(), source: e };
+    let mut file = tempfile::Builder::new().prefix(".weir-").tempfile_in(dir).map_err(named)?;
+    file.write_all(bytes).map_err(named)?;
+    // made for its owner alone: a running weir may be another user
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(named)?;
+    }
+    file.persist(path).map_err(|e| named(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! Rust: cargo makes a core module, which becomes a component here; without any WASI import, since the target has none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use toml::Table;
+
+use crate::component::encode;
+use crate::error::AuthorError;
+use crate::language::{Language, Mode, NewFile};
+use crate::project::Project;
+use crate::tool::{Missing, Tool, run};
+
+/// Without an operating system: nothing is imported but weir's own interfaces.
+const BARE: &str = "wasm32-unknown-unknown";
+/// With one: for a plugin that asks for grants, whose `std::fs` and `std::env` are to work.
+const WASI: &str = "wasm32-wasip2";
+
+/// Versions of what the SDK depends on: those of weir's own workspace.
+const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
+
+/// See the [module](self).
+pub(super) struct Rust;
+
+impl Language for Rust {
+    fn name(&self) -> &'static str {
+        "rust"
+    }
+
+    fn finish_new(&self, files: &mut Vec<NewFile>) -> Result<(), AuthorError> {
+        for (path, bytes) in files.iter_mut().filter(|(path, _)| path == "weir/sdk/rust/Cargo.toml") {
+            *bytes = alone(&String::from_utf8_lossy(bytes), WORKSPACE)
+                .map_err(|what| AuthorError::Manifest { path: PathBuf::from(path.as_str()), what })?
+                .into_bytes();
+        }
+        Ok(())
+    }
+
+    fn toolchain(&self, project: &Project) -> Vec<Missing> {
+        let cargo = Tool {
+            probe: &["cargo", "--version"],
+            what: "cargo, which builds Rust,",
+            install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh",
+        };
+        if let Err(missing) = cargo.ask() {
+            return vec![missing];
+        }
+        let target = target(project);
+        let sysroot = Tool { probe: &["rustc", "--print", "sysroot"], ..cargo };
+        let found = sysroot.ask().is_ok_and(|root| Path::new(root.trim()).join("lib/rustlib").join(target).is_dir());
+        if found {
+            return vec![];
+        }
+        vec![Missing { what: format!("the Rust target {target}"), install: format!("rustup target add {target}") }]
+    }
+
+    fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+        let output = run(cargo(project, mode).current_dir(&project.dir))?;
+        let file = artifact(&output).ok_or_else(|| AuthorError::Component {
+            what: "cargo built no module",
+            reason: "Cargo.toml needs: [lib] crate-type = [\"cdylib\", \"rlib\"]".to_owned(),
+        })?;
+        encode(std::fs::read(&file).map_err(AuthorError::file(&file))?, None, None)
+    }
+
+    fn sources(&self, project: &Project) -> Vec<PathBuf> {
+        ["src", "Cargo.toml", "build.rs", "weir/sdk"].map(|p| project.dir.join(p)).into()
+    }
+}
+
+fn target(project: &Project) -> &'static str {
+    if project.manifest.grants.is_empty() { BARE } else { WASI }
+}
+
+/// The build, with a profile of our own, so that a plugin is the same wherever its manifest stands.
+fn cargo(project: &Project, mode: Mode) -> Command {
+    let mut cargo = Command::new("cargo");
+    let target = target(project);
+    // what comes with colour goes to a terminal in the end, or weir takes it out
+    cargo.args(["build", "--lib", "--target", target, "--message-format", "json-render-diagnostics", "--quiet"]);
+    let profile: &[&str] = match mode {
+        Mode::Release => &[
+            "inherits=\"release\"",
+            "opt-level=3",
+            "lto=\"fat\"",
+            "codegen-units=1",
+            "strip=true",
+            "debug=false",
+            "panic=\"abort\"",
+        ],
+        // dependencies are compiled once, so they may as well be fast; the author's crate is compiled each time
+        Mode::Watch => &[
+            "inherits=\"dev\"",
+            "opt-level=1",
+            "package.\"*\".opt-level=3",
+            "debug=false",
+            "strip=true",
+            "incremental=true",
+            "panic=\"abort\"",
+        ],
+    };
+    let name = if mode == Mode::Release { "weir" } else { "weir-watch" };
+    for setting in profile {
+        cargo.arg("--config").arg(format!("profile.{name}.{setting}"));
+    }
+    cargo.args(["--profile", name]);
+    // searching text in a guest is twice as fast with it, and every engine has had it since 2022
+    cargo.arg("--config").arg(format!("target.{target}.rustflags=[\"-Ctarget-feature=+simd128\"]"));
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
+    cargo
+}
+
+/// The last module that cargo says it made: that of the package itself.
+fn artifact(messages: &[u8]) -> Option<PathBuf> {
+    let messages = messages.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    messages
+        .filter(|m| m["reason"] == "compiler-artifact")
+        .filter_map(|m| {
+            m["filenames"]
+                .as_array()?
+                .iter()
+                .find_map(|f| f.as_str().filter(|f| f.ends_with(".wasm")).map(PathBuf::from))
+        })
+        .last()
+}
+
+/// A manifest of weir's workspace as one that stands alone: what it inherits is written out, what concerns weir's own tests
+/// is left out.
+fn alone(manifest: &str, workspace: &str) -> Result<String, String> {
+    let mut manifest: Table = manifest.parse().map_err(|e| format!("{e}"))?;
+    let workspace: Table = workspace.parse().map_err(|e| format!("{e}"))?;
+    let workspace = workspace.get("workspace").and_then(|w| w.as_table()).ok_or("no workspace")?;
+    for key in ["lints", "dev-dependencies", "example", "bench", "test"] {
+        manifest.remove(key);
+    }
+    let inherited = |section: &str| workspace.get(section).and_then(|s| s.as_table()).cloned().unwrap_or_default();
+    if let Some(package) = manifest.get_mut("package").and_then(|p| p.as_table_mut()) {
+        inherit(package, &inherited("package"));
+    }
+    inherit_dependencies(&mut manifest, &inherited("dependencies"));
+    // a workspace of its own, wherever it is put
+    manifest.insert("workspace".to_owned(), Table::new().into());
+    toml::to_string(&manifest).map_err(|e| e.to_string())
+}
+
+fn inherit_dependencies(table: &mut Table, workspace: &Table) {
+    for (key, value) in table.iter_mut() {
+        let Some(inner) = value.as_table_mut() else { continue };
+        if key == "dependencies" { inherit(inner, workspace) } else { inherit_dependencies(inner, workspace) }
+    }
+}
+
+/// Puts the workspace's value where a key says `workspace = true`; features that are asked for besides are kept.
+fn inherit(table: &mut Table, workspace: &Table) {
+    for (key, value) in table.iter_mut() {
+        let Some(own) = value.as_table().filter(|t| t.get("workspace").is_some_and(|w| w.as_bool() == Some(true)))
+        else {
+            continue;
+        };
+        let mut own = own.clone();
+        own.remove("workspace");
+        let Some(found) = workspace.get(key) else { continue };
+        *value = match (found, own.is_empty()) {
+            (found, true) => found.clone(),
+            (toml::Value::Table(found), false) => {
+                let mut all = found.clone();
+                all.extend(own);
+                all.into()
+            }
+            (version, false) => {
+                own.insert("version".to_owned(), version.clone());
+                own.into()
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::read_embedded;
+
+    #[test]
+    fn the_sdk_stands_alone() {
+        let sdk = std::str::from_utf8(read_embedded("sdk/rust/Cargo.toml").unwrap()).unwrap();
+        let alone = alone(sdk, WORKSPACE).unwrap();
+        assert!(!alone.contains("workspace = true"), "{alone}");
+        let table: Table = alone.parse().unwrap();
+        assert_eq!(table["package"]["edition"].as_str(), Some("2024"));
+        assert!(table["dependencies"]["serde"]["features"].as_array().is_some());
+        assert!(!table.contains_key("lints") && !table.contains_key("dev-dependencies"));
+    }
+
+    #[test]
+    fn the_module_is_the_packages_own() {
+        let messages = br#"{"reason":"compiler-artifact","filenames":["/t/libserde.rlib"]}
+{"reason":"compiler-artifact","filenames":["/t/tidy.wasm","/t/libtidy.rlib"]}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(artifact(messages), Some(PathBuf::from("/t/tidy.wasm")));
+        assert_eq!(artifact(b"{}"), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! A new project: template, SDK and contract out of the binary.
+
+use std::fs;
+use std::path::Path;
+
+use crate::embedded::embedded;
+use crate::error::AuthorError;
+use crate::language::{Language, NewFile};
+
+/// weir's version, and so that of the SDKs it carries.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Writes a project into `dir`, which must not exist, and gives the files' paths from there. The plugin's name is the folder's.
+pub fn new(language: &dyn Language, dir: &Path) -> Result<Vec<String>, AuthorError> {
+    let name = dir.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    check_name(name)?;
+    if dir.exists() {
+        return Err(AuthorError::Exists(dir.to_owned()));
+    }
+    let mut files = template(language, name);
+    files.extend(provided(language)?);
+    write(dir, &files)?;
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// A plugin's name is its file's, a metric's label value, a package in five languages.
+fn check_name(name: &str) -> Result<(), AuthorError> {
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if good { Ok(()) } else { Err(AuthorError::Name(name.to_owned())) }
+}
+
+fn template(language: &dyn Language, name: &str) -> Vec<NewFile> {
+    let folder = format!("sdk/{}", language.template());
+    embedded(&folder)
+        .map(|(path, bytes)| {
+            let path = path.strip_suffix(".in").unwrap_or(path);
+            let bytes =
+                std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |text| fill(text, name).into_bytes());
+            (fill(path, name), bytes)
+        })
+        .collect()
+}
+
+/// The part of a project that is weir's: the folder `weir`.
+fn provided(language: &dyn Language) -> Result<Vec<NewFile>, AuthorError> {
+    let sdk = language.sdk();
+    let mut files: Vec<NewFile> = embedded(&format!("sdk/{sdk}"))
+        .filter(|(path, _)| !path.starts_with("template"))
+        .map(|(path, bytes)| (format!("weir/sdk/{sdk}/{path}"), bytes.to_vec()))
+        .collect();
+    files.extend(embedded("wit").map(|(path, bytes)| (format!("weir/wit/{path}"), bytes.to_vec())));
+    files.push(("weir/VERSION".to_owned(), format!("{VERSION}\n").into_bytes()));
+    language.finish_new(&mut files)?;
+    Ok(files)
+}
+
+fn fill(text: &str, name: &str) -> String {
+    let pascal: String = name
+        .split(['-', '_'])
+        .map(|part| {
+            let mut chars = part.chars();
+            chars.next().map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
+        })
+        .collect();
+    text.replace("{{name}}", name)
+        .replace("{{snake}}", &name.replace('-', "_"))
+        .replace("{{pascal}}", &pascal)
+        .replace("{{version}}", VERSION)
+}
+
+fn write(dir: &Path, files: &[NewFile]) -> Result<(), AuthorError> {
+    for (path, bytes) in files {
+        let path = dir.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(AuthorError::file(parent))?;
+        }
+        fs::write(&path, bytes).map_err(AuthorError::file(&path))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::ALL;
+    use crate::project::Project;
+
+    #[test]
+    fn names() {
+        for good in ["a", "tidy", "log-metrics", "A_1"] {
+            check_name(good).unwrap();
+        }
+        for bad in ["", "1a", "-a", "a b", "a/b", "é", "a.b"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        assert_eq!(fill("{{name}} {{snake}} {{pascal}}", "log-metrics"), "log-metrics log_metrics LogMetrics");
+    }
+
+    #[test]
+    fn every_language_writes_a_project_that_opens() {
+        for language in ALL {
+            let dir = tempfile::tempdir().unwrap();
+            let dir = dir.path().join("my-plugin");
+            let files = new(*language, &dir).unwrap();
+            assert!(files.contains(&"weir/wit/v0.1.0/weir-plugin.wit".to_owned()));
+            let project = Project::open(&dir).unwrap();
+            assert_eq!((project.name(), project.language.name()), ("my-plugin", language.name()));
+            for file in &files {
+                let text = fs::read(dir.join(file)).unwrap();
+                let whole = !String::from_utf8_lossy(&text).contains("{{name}}");
+                assert!(whole || file.starts_with("weir/"), "{file} has a placeholder left");
+            }
+            assert!(matches!(new(*language, &dir), Err(AuthorError::Exists(_))));
+        }
+    }
+}
