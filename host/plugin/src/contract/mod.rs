@@ -11,7 +11,7 @@ use crate::error::LoadReason;
 pub(crate) use v0_1::{Instance, Program};
 
 /// The version of the contract that this weir has.
-pub(crate) const VERSION: &str = "0.1.0";
+pub(crate) const VERSION: &str = "0.1.1";
 
 /// Refuses a contract version that is not compatible with [`VERSION`]. Within a track imports may have grown, which linking
 /// finds out.

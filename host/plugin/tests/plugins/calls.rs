@@ -5,7 +5,7 @@ use weir_pipeline::guest::{
     Symbols,
 };
 
-use super::{config, load};
+use super::{One, config, load};
 
 fn symbols(strings: &[&str]) -> Symbols {
     let mut s = Symbols::default();
@@ -57,8 +57,14 @@ fn add_cluster_refuses_its_configuration() {
 }
 
 #[test]
-fn everything_changes_samples() {
+fn everything_changes_all_that_it_can() {
     let one = load("everything", config("{}"));
+    changes_samples(&one);
+    drops_series_by_number(&one);
+    changes_lines(&one);
+}
+
+pub(super) fn changes_samples(one: &One) {
     let guest = one.guest();
     let wanted = SamplesWanted { labels: LabelsWanted::Everything, timestamps: true, start_timestamps: false };
     assert_eq!(guest.wants().samples, Some(wanted));
@@ -78,16 +84,13 @@ fn everything_changes_samples() {
     assert_eq!(guest.samples(&SamplesBatch::default()).unwrap(), <_>::default());
 }
 
-#[test]
-fn everything_drops_series_by_number() {
-    let guest = load("everything", config("{}")).guest();
+pub(super) fn drops_series_by_number(one: &One) {
+    let guest = one.guest();
     let batch = SeriesBatch { rows: 4, ..SeriesBatch::default() };
     assert_eq!(guest.relabel(&batch).unwrap().dropped, [1, 3]);
 }
 
-#[test]
-fn everything_changes_lines() {
-    let one = load("everything", config("{}"));
+pub(super) fn changes_lines(one: &One) {
     let guest = one.guest();
     let wanted = LogsWanted {
         labels: LabelsWanted::Named(vec!["job".to_owned()]),

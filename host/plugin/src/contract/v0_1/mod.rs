@@ -191,8 +191,8 @@ fn symbols(symbols: &Symbols) -> types::SymbolsParam<'_> {
     types::SymbolsParam { text: &symbols.text, ends: bytemuck::cast_slice(&symbols.ends) }
 }
 
-fn sets(sets: &weir_pipeline::guest::LabelSets) -> types::LabelSets<'_> {
-    types::LabelSets { pairs: bytemuck::cast_slice(&sets.pairs), ends: bytemuck::cast_slice(&sets.ends) }
+fn sets(sets: &weir_pipeline::guest::LabelSets) -> types::LabelSetsParam<'_> {
+    types::LabelSetsParam { pairs: bytemuck::cast_slice(&sets.pairs), ends: bytemuck::cast_slice(&sets.ends) }
 }
 
 fn absent(interface: &str) -> CallError {
