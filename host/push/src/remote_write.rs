@@ -7,6 +7,7 @@
 
 mod group;
 mod lane;
+mod merge;
 pub(crate) mod request;
 mod series;
 mod symbols;
@@ -17,5 +18,6 @@ mod transcode;
 mod tests;
 
 pub(crate) use group::{Encoding, Group};
+pub(crate) use merge::merge;
 pub(crate) use target::TargetEncoder;
 pub(crate) use transcode::transcode;

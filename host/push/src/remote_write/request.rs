@@ -83,20 +83,41 @@ impl<'a> Writer<'a> {
 
     /// Adds a series of these labels; `rest` is what else its message holds.
     pub(super) fn put(&mut self, labels: impl Iterator<Item = (&'a [u8], &'a [u8])>, rest: &[u8]) {
+        let refs = self.references(labels);
+        self.put_fields(&refs, &[rest]);
+    }
+
+    /// Labels as they are referred to in this request.
+    pub(super) fn references(&mut self, labels: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
         let mut refs = vec![];
         for (name, value) in labels {
             put_varint(&mut refs, self.reference(name) as usize);
             put_varint(&mut refs, self.reference(value) as usize);
         }
-        let mut body = Vec::with_capacity(refs.len() + rest.len() + 4);
-        put_field(&mut body, FIELD_1, &refs);
-        body.extend_from_slice(rest);
+        refs
+    }
+
+    /// Adds a series of label references and the fields behind them, which may come in parts.
+    pub(super) fn put_fields(&mut self, refs: &[u8], rest: &[&[u8]]) {
+        let mut body = Vec::with_capacity(refs.len() + rest.iter().map(|r| r.len()).sum::<usize>() + 4);
+        put_field(&mut body, FIELD_1, refs);
+        for part in rest {
+            body.extend_from_slice(part);
+        }
         put_field(&mut self.series, FIELD_5, &body);
     }
 
     /// Adds a series of another request; `None` where it refers to what is not there.
     pub(super) fn copy(&mut self, symbols: &Symbols<'a>, series: &[u8]) -> Option<()> {
         let labels = symbols.labels(series)?;
+        let rest = self.rest(symbols, series)?;
+        self.put(labels.into_iter(), &rest);
+        Some(())
+    }
+
+    /// What a series of another request holds beside its labels, as it is in this one; `None` where it refers to what is
+    /// not there.
+    pub(super) fn rest(&mut self, symbols: &Symbols<'a>, series: &[u8]) -> Option<Vec<u8>> {
         let mut rest = Vec::with_capacity(series.len());
         for field in AnyFields(series) {
             let field = field?;
@@ -113,8 +134,7 @@ impl<'a> Writer<'a> {
                 _ => rest.extend_from_slice(field.whole),
             }
         }
-        self.put(labels.into_iter(), &rest);
-        Some(())
+        Some(rest)
     }
 
     fn exemplar(&mut self, symbols: &Symbols<'a>, exemplar: &[u8]) -> Option<Vec<u8>> {

@@ -6,8 +6,8 @@
 //! may hold; without a backlog nothing is joined, and nothing ever waits for more to join.
 //!
 //! Messages of remote write 1.0 and of Loki hold nothing but repeated fields, so one behind the other is the message of
-//! both (protobuf, "Last one wins / concatenation"), and entries of a series or stream stay in order. Each record is
-//! settled by itself. Where such a request is too large (413) or refused for what is in it (400), its records are sent
+//! both (protobuf, "Last one wins / concatenation"), and entries of a series or stream stay in order. Requests of remote
+//! write 2.0 have symbols of their own and are [merged](merge). Each record is settled by itself. Where such a request is too large (413) or refused for what is in it (400), its records are sent
 //! one by one: one that the backend has already, as after a crash, must not take the others down with it. Where it fails
 //! for now, the first is tried again alone and the others go back, so that the queue's policy finds them.
 
@@ -16,6 +16,7 @@ use weir_queue::{LaneReader, Record, RecordMeta};
 
 use crate::batch::BatchSettings;
 use crate::protocol::Protocol;
+use crate::remote_write::merge;
 
 /// Records in a request: a bound for the bookkeeping, far above what the other limits leave.
 const MOST: usize = 4096;
@@ -55,7 +56,7 @@ impl Joining {
         let mut records = vec![first];
         let Some(head) = records.first().filter(|_| raw < self.bytes / 2) else { return (records, false) };
         let (protocol, packed) = (head.meta.protocol, head.body.len().max(1));
-        if !Protocol::from_number(protocol).is_some_and(concatenates) {
+        if Protocol::from_number(protocol).is_none() {
             return (records, false);
         }
         let mut entries = u64::from(head.meta.entries);
@@ -85,24 +86,27 @@ impl Joining {
 
 /// The body of several records; `None` for a single one, and when one cannot be read, which its receiver will say.
 pub(super) fn join(records: &[Record]) -> Option<(Protocol, Bytes)> {
-    let (first, rest) = records.split_first().filter(|(_, rest)| !rest.is_empty())?;
-    let protocol = Protocol::from_number(first.meta.protocol).filter(|p| concatenates(*p))?;
-    let mut decoder = snap::raw::Decoder::new();
-    let mut raw = decoder.decompress_vec(&first.body).ok()?;
-    for record in rest {
-        let at = raw.len();
-        raw.resize(at + snap::raw::decompress_len(&record.body).ok()?, 0);
-        decoder.decompress(&record.body, raw.get_mut(at..)?).ok()?;
-    }
+    let (first, _) = records.split_first().filter(|(_, rest)| !rest.is_empty())?;
+    let protocol = Protocol::from_number(first.meta.protocol)?;
+    let raw = match protocol {
+        Protocol::RemoteWrite1 | Protocol::Loki => concatenate(records),
+        Protocol::RemoteWrite2 => {
+            let unpacked = records.iter().map(|r| snap::raw::Decoder::new().decompress_vec(&r.body).ok());
+            merge(&unpacked.collect::<Option<Vec<_>>>()?)
+        }
+    }?;
     let body = snap::raw::Encoder::new().compress_vec(&raw).ok()?;
     Some((protocol, body.into()))
 }
 
-/// Whether two messages, one behind the other, are the message of both.
-fn concatenates(protocol: Protocol) -> bool {
-    match protocol {
-        Protocol::RemoteWrite1 | Protocol::Loki => true,
-        // each has symbols of its own
-        Protocol::RemoteWrite2 => false,
+/// The messages one behind the other.
+fn concatenate(records: &[Record]) -> Option<Vec<u8>> {
+    let mut decoder = snap::raw::Decoder::new();
+    let mut raw = vec![];
+    for record in records {
+        let at = raw.len();
+        raw.resize(at + snap::raw::decompress_len(&record.body).ok()?, 0);
+        decoder.decompress(&record.body, raw.get_mut(at..)?).ok()?;
     }
+    Some(raw)
 }

@@ -16,6 +16,9 @@ use weir_receive::{Answer, Observer, Preview, Recorder, Refusal};
 use weir_telemetry::{Ledger, Metrics, Signal};
 
 use super::rig::*;
+use crate::protocol::Protocol;
+use crate::remote_write::transcode;
+use crate::settings::RemoteWriteVersion;
 use crate::sinks::Sinks;
 
 /// A recorder that also knows how many requests were with the backend at once.
@@ -104,17 +107,18 @@ async fn after_an_outage_all_lanes_send_full_requests_in_order() {
 }
 
 /// A record as a lane with one small target writes it.
-fn record(lane: usize, second: i64) -> Vec<u8> {
+fn record(protocol: Protocol, lane: usize, second: i64) -> Vec<u8> {
     let series = |n: usize| TimeSeries {
         labels: vec![Label { name: "__name__".into(), value: format!("lane{lane}_series{n}") }],
         samples: vec![Sample { value: second as f64, timestamp: second * 1000 }],
     };
     let request = WriteRequest { timeseries: (0..10).map(series).collect() };
-    snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap()
+    let one = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap();
+    transcode(Protocol::RemoteWrite1, protocol, &one).unwrap_or(one)
 }
 
 /// Queues a record a second for each of eight lanes and lets a backend of 100 ms have them; how many requests it took.
-async fn catch_up(seconds: i64, delay: Duration) -> usize {
+async fn catch_up(protocol: Protocol, seconds: i64, delay: Duration) -> usize {
     let (dir, metrics) = (TempDir::new().unwrap(), Metrics::new());
     {
         let path = dir.path().join("queue/remote_write.a");
@@ -123,13 +127,13 @@ async fn catch_up(seconds: i64, delay: Duration) -> usize {
             for lane in 0..8 {
                 let time = second * 1000;
                 let meta = RecordMeta {
-                    protocol: 1,
+                    protocol: protocol.number(),
                     entries: 10,
                     time_min_ms: time,
                     time_max_ms: time,
                     ..RecordMeta::default()
                 };
-                let body = record(lane, second).into();
+                let body = record(protocol, lane, second).into();
                 while queue.append(lane, meta, &body, &mut None).is_err() {
                     queue.room(body.len()).await;
                 }
@@ -139,7 +143,12 @@ async fn catch_up(seconds: i64, delay: Duration) -> usize {
     }
     let (preview, busy) = backend_with(delay).await;
     let ledger = Ledger::new(&metrics);
-    let sinks = Sinks::open(vec![remote_write(&preview, "a")], vec![], dir.path(), &metrics, &ledger).await.unwrap();
+    let version = match protocol {
+        Protocol::RemoteWrite2 => RemoteWriteVersion::Two,
+        _ => RemoteWriteVersion::One,
+    };
+    let settings = RemoteWriteSettings { version, ..remote_write(&preview, "a") };
+    let sinks = Sinks::open(vec![settings], vec![], dir.path(), &metrics, &ledger).await.unwrap();
     let account = ledger.sink("remote_write.a", Signal::Samples);
     let total = seconds as u64 * 80;
     let complete = busy.recorder.wait_until(|r| r.sample_count() as u64 == total);
@@ -154,16 +163,18 @@ async fn catch_up(seconds: i64, delay: Duration) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_of_a_small_record_a_second_goes_out_in_some_requests_a_lane() {
-    let requests = catch_up(3_600, Duration::from_millis(1)).await;
-    println!("an hour of 8 lanes: {requests} requests instead of 28800");
-    // 36,000 samples a lane are four requests of 10,000 at best
-    assert!((32..=96).contains(&requests), "{requests}");
+    for protocol in [Protocol::RemoteWrite1, Protocol::RemoteWrite2] {
+        let requests = catch_up(protocol, 3_600, Duration::from_millis(1)).await;
+        println!("an hour of 8 lanes in {protocol:?}: {requests} requests instead of 28800");
+        // 36,000 samples a lane are four requests of 10,000 at best
+        assert!((32..=96).contains(&requests), "{requests}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a day's worth: half a minute of preparation"]
 async fn a_day_of_a_small_record_a_second_at_100_ms_a_request() {
-    let requests = catch_up(86_400, Duration::from_millis(100)).await;
+    let requests = catch_up(Protocol::RemoteWrite1, 86_400, Duration::from_millis(100)).await;
     println!("a day of 8 lanes: {requests} requests instead of 691200");
     assert!(requests <= 8 * 87 * 2, "{requests}");
 }
