@@ -58,11 +58,19 @@ pub enum LoadReason {
         /// The configured one.
         wanted: String,
     },
-    /// Fatal: not a WebAssembly binary at all.
-    #[error("not a WebAssembly file")]
-    NotWasm,
+    /// Fatal, or a copy under way: the file ends in the middle.
+    #[error("cut off after {bytes} bytes: copy it again, under another name first, and rename it when it is whole")]
+    Truncated {
+        /// How many bytes there are.
+        bytes: u64,
+    },
+    /// Fatal: not a WebAssembly binary that weir could run; the text says what it is and what to do.
+    #[error("not a WebAssembly file: {0}")]
+    NotWasm(&'static str),
     /// Fatal: a core module where a component is needed.
-    #[error("a core module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    #[error(
+        "a core module, not a component: build it with `weir plugin build`, for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
     CoreModule,
     /// Fatal: the component is invalid, or uses what weir's runtime does not have.
     #[error("does not compile: {0}")]
@@ -83,9 +91,15 @@ pub enum LoadReason {
     /// Fatal: no `lifecycle` is exported.
     #[error("exports no weir:plugin/lifecycle: every plugin needs `configure`")]
     NoLifecycle,
-    /// Fatal: nothing is exported that weir could call.
-    #[error("exports none of weir:plugin/series, weir:plugin/samples and weir:plugin/logs: there is nothing to call")]
-    NoInterface,
+    /// Fatal: a component of another world: nothing is exported that weir could call.
+    #[error(
+        "exports none of weir:plugin/series, weir:plugin/samples and weir:plugin/logs: there is nothing to call \
+         (it exports {exports}); build it against weir's contract, as `weir plugin new` sets it up"
+    )]
+    NoInterface {
+        /// What it exports instead.
+        exports: String,
+    },
     /// Fatal: the component wants something that plugins do not get.
     #[error("imports {import}, which plugins do not get: {advice}")]
     Import {
@@ -94,6 +108,25 @@ pub enum LoadReason {
         /// What to do.
         advice: &'static str,
     },
+    /// Fatal: the component needs what the configuration does not grant it.
+    #[error("needs a grant for {what}; where it may have that, write below its [plugins] heading: {line}")]
+    Ungranted {
+        /// The kinds, each with the imports that need it.
+        what: String,
+        /// The whole line, with what is granted already.
+        line: String,
+    },
+    /// Fatal: a grant cannot be given.
+    #[error("the grant {grant} cannot be given: {why}")]
+    Grant {
+        /// The grant as in the configuration.
+        grant: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// Fatal: what the plugin says of itself cannot be read.
+    #[error("its manifest (custom section weir:manifest) makes no sense: {0}")]
+    Manifest(String),
     /// Fatal: an import or export has the right name and the wrong shape.
     #[error("does not fit the contract: {0}")]
     Shape(String),

@@ -175,7 +175,7 @@ impl Fleet {
         let compiled = if let Some(same) = running.filter(|r| is_component(&bytes, &r.compiled().sha256)) {
             same.compiled().clone()
         } else {
-            let compiled = self.store.load(bytes, plugin.sha256.as_deref())?;
+            let compiled = self.store.load(bytes, &plugin)?;
             self.metrics.compiled(name, begin.elapsed());
             tracing::debug!(plugin = name, cached = compiled.cached, took = ?begin.elapsed(), "plugin compiled");
             compiled

@@ -51,8 +51,8 @@ impl WasmGuest {
         max_idle: usize,
     ) -> Result<Self, LoadReason> {
         let engine = runtime.engine();
-        crate::contract::check_exports(engine, &compiled.component)?;
-        crate::imports::check(engine, &compiled.component)?;
+        // Again, for a component that runs already and gets other settings.
+        crate::imports::check(&compiled.outline, &settings.grants)?;
         let mut guest = Self {
             program: Program::new(engine, &compiled.component)?,
             wants: Wants::default(),

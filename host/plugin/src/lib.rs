@@ -4,8 +4,9 @@
 //! (`directory`), and for each plugin a guest (`guest`) with its instances, its limits and its circuit breaker. What is
 //! published is a [`PluginSet`]: immutable, so that a pipeline works on one set while the next is made.
 //!
-//! A component goes through these gates before it runs, each with its own message ([`LoadReason`]): size, checksum, header,
-//! compile time, the contract's version (`contract`), imports (`imports`), the first instance, `configure`, `wants`.
+//! A component goes through these gates before it runs, each with its own message ([`LoadReason`]): size, checksum, what
+//! the file is (`foreign`, `outline`), the contract's version (`contract`), imports and grants (`imports`, `grants`), compile time,
+//! the first instance, `configure`, `wants`. What the outline tells is told before anything is compiled; [`inspect`] shows it.
 //!
 //! Calls are synchronous and run on the caller's thread: [`weir_pipeline::guest::Guest::is_slow`] tells the caller to
 //! use one that may be blocked. A guest whose runtime is not reentrant, or an interpreter that wants threads of its own, would be
@@ -24,12 +25,16 @@ mod directory;
 mod engine;
 mod error;
 mod fleet;
+mod foreign;
+mod grants;
 mod guest;
 mod guest_log;
 mod imports;
+mod inspect;
 mod limits;
 mod manifest;
 mod metrics;
+mod outline;
 mod plugins;
 mod settings;
 mod state;
@@ -38,6 +43,9 @@ mod time_limit;
 mod wasi;
 
 pub use error::{LoadError, LoadReason};
-pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, Manifest, ManifestError};
+pub use grants::{Grant, Kind, Need};
+pub use inspect::{Inspection, inspect};
+pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, MAX_MANIFEST, Manifest, ManifestError};
+pub use outline::Import;
 pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
 pub use settings::{PluginSettings, PluginSource, Settings};

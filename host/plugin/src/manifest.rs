@@ -3,8 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::grants::Kind;
+
 /// The name of the custom section: its content is the text of `weir-plugin.toml`.
 pub const MANIFEST_SECTION: &str = "weir:manifest";
+
+/// The largest manifest in bytes: a page of text, and no cost to whoever reads many.
+pub const MAX_MANIFEST: usize = 16 << 10;
 
 /// What a plugin says of itself. Keys that this version does not know are errors: `affinity` misspelt would be a plugin that
 /// counts wrong.
@@ -42,14 +47,17 @@ pub enum Affinity {
 }
 
 /// A grant that a plugin asks for. The operator's configuration gives it, with values of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantAsked {
-    /// `fs.read`, `env`, `clock`, `random` or `http`.
-    pub kind: String,
+    /// What is asked for.
+    pub kind: Kind,
     /// What it is needed for, for whoever decides.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Whether the plugin works without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// Of `fs.read`: where the plugin looks for the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<String>,
@@ -97,5 +105,7 @@ mod tests {
     fn what_is_misspelt_is_an_error_with_its_place() {
         let error = Manifest::parse("name = \"a\"\nafinity = \"pipeline\"").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("afinity"), "{error}");
+        let error = Manifest::parse("name = \"a\"\ngrant = [{ kind = \"fs.write\" }]").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("unknown variant `fs.write`"), "{error}");
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use weir_pipeline::guest::OnError;
 
+use crate::grants::Grant;
+
 /// Everything about plugins.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,6 +84,8 @@ pub struct PluginSettings {
     pub on_error: OnError,
     /// The SHA-256 that the file must have, in hexadecimal.
     pub sha256: Option<String>,
+    /// What is opened to it beyond what every plugin has; nothing unless given.
+    pub grants: Vec<Grant>,
 }
 
 impl Default for PluginSettings {
@@ -94,6 +98,7 @@ impl Default for PluginSettings {
             max_returned_bytes: 16 << 20,
             on_error: OnError::default(),
             sha256: None,
+            grants: Vec::new(),
         }
     }
 }
@@ -108,6 +113,7 @@ impl fmt::Debug for PluginSettings {
             .field("max_returned_bytes", &self.max_returned_bytes)
             .field("on_error", &self.on_error)
             .field("sha256", &self.sha256)
+            .field("grants", &self.grants)
             .finish_non_exhaustive()
     }
 }

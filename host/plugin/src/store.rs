@@ -20,6 +20,8 @@ use wasmtime::component::Component;
 
 use crate::deserialize::compiled_component;
 use crate::error::LoadReason;
+use crate::outline::Outline;
+use crate::settings::PluginSettings;
 
 const MAGIC: &[u8; 8] = b"weircwa1";
 
@@ -43,6 +45,8 @@ pub(crate) struct Compiled {
     pub(crate) sha256: String,
     /// Whether it was found compiled.
     pub(crate) cached: bool,
+    /// What it says of itself.
+    pub(crate) outline: Arc<Outline>,
 }
 
 impl Store {
@@ -64,24 +68,21 @@ impl Store {
         Self { engine: engine.clone(), cache, compile_timeout, stop }
     }
 
-    /// The component of these bytes. `pinned` is the SHA-256 it must have.
-    pub(crate) fn load(&self, bytes: Vec<u8>, pinned: Option<&str>) -> Result<Compiled, LoadReason> {
+    /// The component of these bytes. What `settings` and the outline find wrong with it is found before it is compiled.
+    pub(crate) fn load(&self, bytes: Vec<u8>, settings: &PluginSettings) -> Result<Compiled, LoadReason> {
         let sha256 = hex(&Sha256::digest(&bytes));
-        check_pin(&sha256, pinned)?;
-        // Layer 1 is a component, 0 a core module (component model, binary format).
-        match bytes.get(..8) {
-            Some([0, b'a', b's', b'm', _, _, 1, 0]) => {}
-            Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return Err(LoadReason::CoreModule),
-            _ => return Err(LoadReason::NotWasm),
-        }
+        check_pin(&sha256, settings.sha256.as_deref())?;
+        let outline = Arc::new(Outline::read(&bytes)?);
+        crate::contract::check_exports(&outline.exports)?;
+        crate::imports::check(&outline, &settings.grants)?;
         if let Some(component) = self.cache.as_ref().and_then(|c| c.get(&self.engine, &sha256)) {
-            return Ok(Compiled { component, sha256, cached: true });
+            return Ok(Compiled { component, sha256, cached: true, outline });
         }
         let component = self.compile(bytes)?;
         if let Some(cache) = &self.cache {
             cache.put(&component, &sha256);
         }
-        Ok(Compiled { component, sha256, cached: false })
+        Ok(Compiled { component, sha256, cached: false, outline })
     }
 
     /// Compiles on a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and
@@ -213,7 +214,7 @@ fn intact(file: &[u8]) -> Option<&[u8]> {
     (Sha256::digest(compiled).as_slice() == sum).then_some(compiled)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for b in bytes {
         for nibble in [b >> 4, b & 15] {

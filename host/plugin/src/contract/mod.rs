@@ -3,9 +3,6 @@
 
 mod v0_1;
 
-use wasmtime::Engine;
-use wasmtime::component::Component;
-
 use crate::error::LoadReason;
 
 pub(crate) use v0_1::{Instance, Program};
@@ -27,22 +24,27 @@ pub(crate) fn check_version(version: &str) -> Result<(), LoadReason> {
 }
 
 /// Whether a component exports what a plugin must, in a version that is known.
-pub(crate) fn check_exports(engine: &Engine, component: &Component) -> Result<(), LoadReason> {
-    let ty = component.component_type();
+pub(crate) fn check_exports(names: &[String]) -> Result<(), LoadReason> {
     let mut exports = Vec::new();
-    for (name, _) in ty.exports(engine) {
+    for name in names {
         let Some(own) = name.strip_prefix("weir:plugin/") else { continue };
         let (interface, version) = own.split_once('@').unwrap_or((own, ""));
         check_version(version)?;
         exports.push(interface);
     }
     if !exports.iter().any(|e| matches!(*e, "series" | "samples" | "logs")) {
-        return Err(LoadReason::NoInterface);
+        let exports = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        return Err(LoadReason::NoInterface { exports: crate::guest_log::tidy(&exports) });
     }
     if !exports.contains(&"lifecycle") {
         return Err(LoadReason::NoLifecycle);
     }
     Ok(())
+}
+
+/// Whether the contract has an interface of this name to import.
+pub(crate) fn offers(interface: &str) -> bool {
+    matches!(interface, "host" | "types")
 }
 
 /// Whether `name` is a label name: `[a-zA-Z_][a-zA-Z0-9_]*`.

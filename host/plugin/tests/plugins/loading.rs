@@ -15,17 +15,21 @@ fn wat(text: &str) -> String {
 
 #[test]
 fn not_a_component() {
-    assert_eq!(refused(b"PK\x03\x04 something".to_vec(), config("{}")), "plugin p: not a WebAssembly file");
-    assert_eq!(refused(vec![], config("{}")), "plugin p: not a WebAssembly file");
-    assert!(wat("(module)").contains("a core module, not a component: build it for wasm32-wasip2"));
+    let zip = refused(b"PK\x03\x04 something".to_vec(), config("{}"));
+    assert!(zip.starts_with("plugin p: not a WebAssembly file: a zip archive"), "{zip}");
+    assert!(refused(vec![], config("{}")).starts_with("plugin p: cut off after 0 bytes: copy it again"));
+    assert!(wat("(module)").contains("a core module, not a component: build it with `weir plugin build`"));
     let mut cut = support::wasm("add_cluster");
     cut.truncate(cut.len() / 2);
-    assert!(refused(cut, config("{}")).starts_with("plugin p: does not compile: "));
+    let half = cut.len();
+    assert!(refused(cut, config("{}")).starts_with(&format!("plugin p: cut off after {half} bytes")));
 }
 
 #[test]
 fn nothing_to_call() {
     assert!(wat("(component)").contains("exports none of weir:plugin/series"));
+    let command = r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#;
+    assert!(wat(command).contains("(it exports wasi:cli/run@0.2.0)"));
     let other = r#"(component (instance $i) (export "weir:plugin/lifecycle@0.1.0" (instance $i)))"#;
     assert!(wat(other).contains("exports none of weir:plugin/series"));
     let no_lifecycle = r#"(component (instance $i) (export "weir:plugin/series@0.1.0" (instance $i)))"#;
@@ -45,11 +49,12 @@ fn another_contract() {
 #[test]
 fn imports_that_plugins_do_not_get() {
     let e = refused(support::wasm("clock"), config("{}"));
-    assert!(e.contains("imports wasi:clocks/") && e.contains("use the batch's timestamps"), "{e}");
+    assert!(e.contains("needs a grant for clock (it imports wasi:clocks/"), "{e}");
+    assert!(e.ends_with(r#"write below its [plugins] heading: grant = [{ kind = "clock" }]"#), "{e}");
     let tail = r#"(instance $i)
         (export "weir:plugin/lifecycle@0.1.0" (instance $i)) (export "weir:plugin/series@0.1.0" (instance $i))"#;
-    let e = wat(&format!(r#"(component (import "wasi:http/types@0.2.0" (instance)) {tail})"#));
-    assert!(e.contains("imports wasi:http/types@0.2.0") && e.contains("no network"), "{e}");
+    let e = wat(&format!(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "f" (func)))) {tail})"#));
+    assert!(e.contains("imports wasi:sockets/tcp@0.2.0") && e.contains("no sockets"), "{e}");
     let newer = r#"(import "weir:plugin/host@0.1.9" (instance (export "fly" (func))))"#;
     let e = wat(&format!("(component {newer} {tail})"));
     assert!(e.contains("does not fit the contract") && e.contains("fly"), "{e}");
