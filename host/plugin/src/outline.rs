@@ -51,7 +51,9 @@ impl Outline {
         let types = walk(bytes, |depth, payload| {
             if depth == 0 {
                 match &payload {
-                    Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => manifest = Some(custom.data()),
+                    Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => {
+                        manifest = Some(custom.data())
+                    }
                     Payload::ComponentImportSection(section) => {
                         for import in section.clone() {
                             names.imports.push(import.map_err(invalid)?.name.name.to_owned());
