@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "tests say what counts they reached")]
 
+mod author;
 mod backends;
 mod client_auth;
 mod clock;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::author;
 use tempfile::TempDir;
 use weir_rig::example::{Example, code};
 use weir_rig::target::Target;
@@ -52,10 +53,13 @@ async fn first_plugin() {
 async fn first_plugin_in_five_minutes() {
     let dir = TempDir::new().unwrap();
     let page = build::root().join("README.md");
-    let manifest = code(&Example::read("first-plugin").file("README.md"), "toml", "[package]");
     let tidy = dir.path().join("tidy");
-    package(&tidy, &manifest.replace("quiet", "tidy"), &code(&page, "rust", "weir_sdk::export!"));
-    build::put(&build::own(&tidy, "tidy"), &dir.path().join("plugins"), "tidy");
+    author::good(&author::weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "tidy"]));
+    std::fs::copy(build::root().join("Cargo.lock"), tidy.join("Cargo.lock")).unwrap();
+    std::fs::write(tidy.join("src/lib.rs"), code(&page, "rust", "weir_sdk::export!")).unwrap();
+    let told = author::good(&author::weir_in(&tidy, &["plugin", "test", "--release"]));
+    assert!(told.contains("3 cases passed"), "{told}");
+    build::put(&tidy.join("build/tidy.wasm"), &dir.path().join("plugins"), "tidy");
 
     let target = Target::start(|n| format!("load {n}\ncontainer_tasks_state {n}\n")).await;
     let preview = Receiver::start().await;

@@ -9,6 +9,7 @@
 //! | `/api/v1/targets` | GET | the targets and how they do, in the shape of Prometheus' API |
 //! | `/api/v1/ledger` | GET | what became of every record; see [`ledger`] |
 //! | `/api/v1/queues` | GET | the sinks' disk queues, as `weir queue ls --json` shows them |
+//! | `/api/v1/plugins` | GET | the plugins: state, SHA-256 of the component that runs, what its newest file's problem is |
 //!
 //! It has no password: the configuration's default is to listen on loopback only.
 
@@ -54,6 +55,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The `data` of `/api/v1/queues`.
     fn queues(&self) -> impl Future<Output = Value> + Send;
+
+    /// The `data` of `/api/v1/plugins`.
+    fn plugins(&self) -> impl Future<Output = Value> + Send;
 }
 
 struct Admin<S> {
@@ -82,6 +86,7 @@ fn router<S: Source>(metrics: Metrics, source: S, reloads: mpsc::Sender<ReloadRe
         .route("/api/v1/targets", get(targets::<S>))
         .route("/api/v1/ledger", get(show_ledger::<S>))
         .route("/api/v1/queues", get(queues::<S>))
+        .route("/api/v1/plugins", get(plugins::<S>))
         .with_state(Arc::new(Admin { metrics, source, reloads }))
 }
 
@@ -134,6 +139,10 @@ async fn targets<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
 /// Prometheus' envelope.
 fn success(data: &Value) -> Response {
     axum::Json(serde_json::json!({ "status": "success", "data": data })).into_response()
+}
+
+async fn plugins<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    success(&admin.source.plugins().await)
 }
 
 async fn queues<S: Source>(State(admin): State<Arc<Admin<S>>>) -> Response {

@@ -33,6 +33,9 @@ impl Source for Given {
     async fn queues(&self) -> Value {
         serde_json::json!({ "queues": [] })
     }
+    async fn plugins(&self) -> Value {
+        serde_json::json!({ "plugins": [] })
+    }
 }
 
 /// Answers reloads with `outcome`.

@@ -36,6 +36,14 @@ pub enum AuthorError {
         /// What is wrong with it, with its place.
         what: String,
     },
+    /// A fixture file that makes no sense.
+    #[error("{}: {what}", path.display())]
+    Fixture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with its place.
+        what: String,
+    },
     /// A language that this weir does not have.
     #[error("there is no language {name:?}: one of {known}")]
     Language {

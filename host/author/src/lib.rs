@@ -15,12 +15,16 @@
 
 pub mod build;
 mod component;
+pub mod conformance;
 mod embedded;
 mod error;
+pub mod fixture;
 pub mod language;
+pub mod measure;
 pub mod new;
 mod project;
 mod tool;
+pub mod watch;
 
 pub use component::{Adapter, MANIFEST_SECTION, World, encode};
 pub use embedded::{embedded, read_embedded};

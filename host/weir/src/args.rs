@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::author::PluginCommand;
 use crate::queues::QueueCommand;
 
 /// A telemetry collector whose processing is WebAssembly.
@@ -35,6 +36,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Make, build, test and measure plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Look at the sinks' disk queues, or send what is left in them
     #[command(subcommand)]
     Queue(QueueCommand),

@@ -10,7 +10,7 @@ use weir_config::{Config, PipelinePlan, Process, Signal};
 use weir_model::{LogBatch, TargetSink};
 use weir_pipeline::guest::Guest;
 use weir_pipeline::{LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks, Writers};
-use weir_plugin::{PluginSet, PluginSource, Plugins};
+use weir_plugin::{PluginSet, PluginSource, PluginStatus, Plugins};
 use weir_push::{Destinations, LokiOutlet, Sinks};
 use weir_scrape::ScrapeManager;
 use weir_tail::Tails;
@@ -212,6 +212,11 @@ impl Collector {
     /// The sinks' queues.
     pub(crate) fn queues(&self) -> Vec<weir_push::SinkQueue> {
         self.parts.sinks.queues()
+    }
+
+    /// How each plugin does.
+    pub(crate) fn plugins(&self) -> Vec<PluginStatus> {
+        self.plugins.status()
     }
 
     /// The plugins that run.

@@ -1,6 +1,7 @@
 //! The weir program: the only place that knows all the others.
 
 mod args;
+mod author;
 mod books;
 mod check;
 mod collector;
@@ -50,6 +51,7 @@ fn dispatch(args: Args) -> Result<(), Failure> {
         Command::Check { config } => runtime()?.block_on(async { check::check(&config) }),
         Command::Queue(QueueCommand::Drain { config, timeout }) => runtime()?.block_on(queues::drain(&config, timeout)),
         Command::Queue(command) => queues::run(command),
+        Command::Plugin(command) => author::run(command),
         Command::Demo { print_config: true, .. } => demo::print_config(),
         Command::Demo { run_for, .. } => runtime()?.block_on(demo::run(run_for)),
     }

@@ -9,6 +9,7 @@ use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_admin::{ReloadRequest, Source};
 use weir_model::Labels;
+use weir_plugin::{PluginState, PluginStatus};
 use weir_scrape::Health;
 use weir_telemetry::ledger::Snapshot;
 use weir_telemetry::{Ledger, Metrics};
@@ -117,8 +118,27 @@ impl Source for Pages {
         let rows = tokio::task::spawn_blocking(move || queues.iter().map(queues::live_row).collect::<Vec<_>>()).await;
         json!({ "queues": rows.unwrap_or_default() })
     }
+
+    async fn plugins(&self) -> Value {
+        let plugins = self.collector.read().await.plugins();
+        json!({ "plugins": plugins.iter().map(plugin).collect::<Vec<_>>() })
+    }
 }
 
 fn labels(labels: Labels<'_>) -> Map<String, Value> {
     labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}
+
+fn plugin(status: &PluginStatus) -> Value {
+    json!({
+        "name": status.name,
+        "state": match status.state {
+            PluginState::Running => "running",
+            PluginState::Resting => "resting",
+            PluginState::Failed => "failed",
+        },
+        "sha256": status.sha256,
+        "averageCallSeconds": status.average_call.map(|d| d.as_secs_f64()),
+        "problem": status.problem,
+    })
 }

@@ -89,16 +89,10 @@ fn cargo(project: &Project, mode: Mode) -> Command {
             "debug=false",
             "panic=\"abort\"",
         ],
-        // dependencies are compiled once, so they may as well be fast; the author's crate is compiled each time
-        Mode::Watch => &[
-            "inherits=\"dev\"",
-            "opt-level=1",
-            "package.\"*\".opt-level=3",
-            "debug=false",
-            "strip=true",
-            "incremental=true",
-            "panic=\"abort\"",
-        ],
+        // a little optimised, so that tests keep their time limits; what runs at build time not at all
+        Mode::Watch => {
+            &["inherits=\"dev\"", "opt-level=1", "debug=false", "strip=true", "incremental=true", "panic=\"abort\""]
+        }
     };
     let name = if mode == Mode::Release { "weir" } else { "weir-watch" };
     for setting in profile {
@@ -114,15 +108,11 @@ fn cargo(project: &Project, mode: Mode) -> Command {
 /// The last module that cargo says it made: that of the package itself.
 fn artifact(messages: &[u8]) -> Option<PathBuf> {
     let messages = messages.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    messages
-        .filter(|m| m["reason"] == "compiler-artifact")
-        .filter_map(|m| {
-            m["filenames"]
-                .as_array()?
-                .iter()
-                .find_map(|f| f.as_str().filter(|f| f.ends_with(".wasm")).map(PathBuf::from))
-        })
-        .last()
+    let modules = messages.filter(|m| m["reason"] == "compiler-artifact").filter_map(|m| {
+        let files = m["filenames"].as_array()?.iter().filter_map(|f| f.as_str().map(PathBuf::from));
+        files.into_iter().find(|f| f.extension().is_some_and(|e| e == "wasm"))
+    });
+    modules.fold(None, |_, last| Some(last))
 }
 
 /// A manifest of weir's workspace as one that stands alone: what it inherits is written out, what concerns weir's own tests

@@ -1,0 +1,117 @@
+//! `weir plugin`: what a plugin's author does, from nothing to a component.
+
+mod bench;
+mod test;
+mod watch;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Subcommand;
+use weir_author::language::{ALL, Mode, by_name};
+use weir_author::{Project, build, new};
+
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Make a project: a plugin that builds, with a test, weir's SDK and the contract beside it
+    New {
+        /// What it is written in
+        #[arg(long, value_name = "LANGUAGE", value_parser = language())]
+        lang: String,
+        /// The plugin's name, or the folder to make, whose last part is the name
+        name: PathBuf,
+    },
+    /// Build a plugin's component with the language's own compiler
+    Build {
+        /// The plugin's folder
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Where the component goes; otherwise `build/NAME.wasm` in the plugin's folder
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Build soon rather than fast, as `--watch` does
+        #[arg(long)]
+        quick: bool,
+        /// Build at each change, and put the component into this directory: the `plugin_dir` of a weir that runs
+        #[arg(long, value_name = "PLUGIN_DIR", conflicts_with = "output")]
+        watch: Option<PathBuf>,
+        /// With `--watch`: build for speed, as for production, which takes longer
+        #[arg(long, requires = "watch")]
+        release: bool,
+        /// With `--watch`: the admin server of that weir, which says whether it took the component
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9470", requires = "watch")]
+        admin: String,
+    },
+    /// Run a plugin's fixtures (`tests/*.toml`) in weir's own runtime
+    ///
+    /// Ends with exit code 1 when a case fails.
+    Test(test::Test),
+    /// Measure what a plugin costs, against the same pipeline without it
+    ///
+    /// On the records of its fixtures, where it has some. Run it where nothing else runs; compare the two columns with each other
+    /// rather than microseconds with those of another machine.
+    Bench(bench::Bench),
+}
+
+/// The languages there are, for help texts and completions.
+fn language() -> clap::builder::PossibleValuesParser {
+    ALL.iter().map(|l| l.name()).collect::<Vec<_>>().into()
+}
+
+/// Runs a command.
+pub(crate) fn run(command: PluginCommand) -> Result<(), Failure> {
+    match command {
+        PluginCommand::New { lang, name } => make(&lang, &name),
+        PluginCommand::Build { dir, watch: Some(plugin_dir), release, admin, .. } => {
+            let mode = if release { Mode::Release } else { Mode::Watch };
+            watch::watch(&dir, &plugin_dir, &admin, mode)
+        }
+        PluginCommand::Build { dir, output, quick, .. } => {
+            let project = Project::open(&dir)?;
+            let output = output.unwrap_or_else(|| project.component());
+            let mode = if quick { Mode::Watch } else { Mode::Release };
+            let begin = Instant::now();
+            let component = build::build(&project, mode)?;
+            build::place(&output, &component)?;
+            let (size, took) = (component.len(), begin.elapsed().as_secs_f64());
+            print(&format!("{}  {} KB in {took:.1} s\n", shown(&output), size.div_ceil(1000)))
+        }
+        PluginCommand::Test(options) => test::test(&options),
+        PluginCommand::Bench(options) => bench::bench(&options),
+    }
+}
+
+fn make(lang: &str, dir: &Path) -> Result<(), Failure> {
+    let language = by_name(lang)?;
+    let files = new::new(language, dir)?;
+    let own: Vec<_> = files.iter().filter(|f| !f.starts_with("weir/")).collect();
+    let mut text = format!("{} is a plugin in {}:\n", dir.display(), language.name());
+    for file in own {
+        text.push_str(&format!("  {file}\n"));
+    }
+    text.push_str(&format!("  weir/  the SDK and the contract, version {}\n\n", new::VERSION));
+    let project = Project::open(dir)?;
+    let missing = language.toolchain(&project);
+    if !missing.is_empty() {
+        let missing = weir_author::AuthorError::Toolchain(missing).to_string();
+        text.push_str(&format!("Before it can be built: {missing}\n\n"));
+    }
+    text.push_str(&format!("Next:\n  cd {}\n  weir plugin build\n  weir plugin test\n", dir.display()));
+    print(&text)
+}
+
+/// A path as the user would write it from here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(|d| d.canonicalize()).unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    // what is under way shows, too
+    Ok(out.flush()?)
+}
