@@ -16,6 +16,9 @@ use crate::error::AuthorError;
 use crate::project::Project;
 use crate::tool::Missing;
 
+mod c;
+mod go;
+mod preview1;
 mod rust;
 
 /// For what a component is built.
@@ -64,7 +67,20 @@ pub trait Language: Sync {
 }
 
 /// All languages, in the order that help texts name them.
-pub static ALL: &[&dyn Language] = &[&rust::Rust];
+pub static ALL: &[&dyn Language] = &[&rust::Rust, &go::Go, &c::C];
+
+/// What lies at the top of a project and is the author's: files that end so, and folders but for those that builds, tests and weir
+/// fill; and weir's SDK. (What is added at the top later is seen with the next change of what was there.)
+fn sources(dir: &std::path::Path, ends: &[&str]) -> Vec<PathBuf> {
+    let mut all = vec![dir.join("weir/sdk")];
+    let own = std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    all.extend(own.filter(|path| {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let folder = path.is_dir() && !["build", "tests", "weir"].contains(&name) && !name.starts_with('.');
+        folder || path.extension().and_then(|e| e.to_str()).is_some_and(|e| ends.contains(&e))
+    }));
+    all
+}
 
 /// The language of a name.
 pub fn by_name(name: &str) -> Result<&'static dyn Language, AuthorError> {

@@ -1,0 +1,170 @@
+//! Core modules of toolchains that speak WASI preview 1 and know no world: the world is what the module exports, and WASI is
+//! answered within the component.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use wasmparser::{Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::embedded::embedded;
+use crate::error::AuthorError;
+
+/// What such modules import.
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// The same with nothing behind it; see the head of the file.
+const NOTHING_BEHIND: &str = include_str!("preview1.wat");
+
+/// The package of the contract.
+const CONTRACT: &str = "weir:plugin/";
+
+/// What a module says of itself, as far as it matters here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ends {
+    /// The interfaces of the contract that it exports functions of, as in `weir:plugin/series@0.1.0`.
+    exports: BTreeSet<String>,
+    /// The interfaces of the contract that it imports functions of.
+    imports: BTreeSet<String>,
+    /// Whether it imports WASI preview 1.
+    preview1: bool,
+}
+
+impl Ends {
+    fn of(module: &[u8]) -> Result<Self, wasmparser::BinaryReaderError> {
+        let mut ends = Self::default();
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let name = export?.name;
+                        let interface = name.split_once('#').map(|(interface, _)| interface);
+                        ends.exports.extend(interface.filter(|i| i.starts_with(CONTRACT)).map(str::to_owned));
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let module = import?.module;
+                        ends.preview1 |= module == PREVIEW1;
+                        ends.imports.extend(Some(module).filter(|m| m.starts_with(CONTRACT)).map(str::to_owned));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(ends)
+    }
+
+    /// A world with just these, in WIT.
+    fn world(&self) -> String {
+        let mut wit = String::from("package weir-author:plugin;\nworld plugin {\n");
+        for (word, interfaces) in [("import", &self.imports), ("export", &self.exports)] {
+            for interface in interfaces {
+                let _ = writeln!(wit, "    {word} {interface};");
+            }
+        }
+        wit + "}\n"
+    }
+}
+
+/// Makes a component of such a module, by the contract that this weir carries.
+pub(super) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
+    let failed = |reason: String| AuthorError::Component { what: "what the compiler made is no plugin", reason };
+    let ends = Ends::of(&module).map_err(|e| failed(e.to_string()))?;
+    let interfaces = ends.exports.iter().filter(|i| !i.contains("/lifecycle@")).count();
+    if interfaces == 0 || interfaces == ends.exports.len() {
+        return Err(failed("it exports no interface of weir's: the SDK's README.md says how".to_owned()));
+    }
+    embed(&mut module, &ends).map_err(failed)?;
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(&module).map_err(|e| failed(format!("{e:#}")))?;
+    if ends.preview1 {
+        let mut adapter = wat::parse_str(NOTHING_BEHIND).map_err(|e| failed(e.to_string()))?;
+        let of_adapter = Ends::of(&adapter).map_err(|e| failed(e.to_string()))?;
+        embed(&mut adapter, &of_adapter).map_err(failed)?;
+        encoder.adapter(PREVIEW1, &adapter).map_err(|e| failed(format!("{e:#}")))?;
+    }
+    encoder.encode().map_err(|e| failed(format!("{e:#}")))
+}
+
+/// Tells wit-component what a module's world is.
+fn embed(module: &mut Vec<u8>, ends: &Ends) -> Result<(), String> {
+    let mut resolve = Resolve::default();
+    for (path, text) in embedded("wit").filter(|(path, _)| path.ends_with(".wit")) {
+        resolve.push_str(path, &String::from_utf8_lossy(text)).map_err(|e| format!("{e:#}"))?;
+    }
+    let package = resolve.push_str("plugin.wit", &ends.world()).map_err(|e| format!("{e:#}"))?;
+    let world = resolve.select_world(&[package], None).map_err(|e| format!("{e:#}"))?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false).map_err(|e| format!("{e:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_world_is_what_a_module_has() {
+        let module = wat::parse_str(
+            r#"(module
+                (import "weir:plugin/host@0.1.0" "log" (func (param i32 i32 i32)))
+                (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+                (func (export "weir:plugin/lifecycle@0.1.0#configure") (param i32 i32) (result i32) i32.const 0)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))"#,
+        );
+        let ends = Ends::of(&module.unwrap()).unwrap();
+        assert!(ends.preview1);
+        let world = "package weir-author:plugin;\nworld plugin {\n    import weir:plugin/host@0.1.0;\n    \
+                     export weir:plugin/lifecycle@0.1.0;\n}\n";
+        assert_eq!(ends.world(), world);
+    }
+
+    #[test]
+    fn a_module_that_exports_nothing_of_weirs_is_told_so() {
+        let module = wat::parse_str(r#"(module (func (export "_initialize")))"#).unwrap();
+        let error = encode(module).unwrap_err().to_string();
+        assert!(error.contains("exports no interface of weir's"), "{error}");
+    }
+
+    /// All of preview 1 is there, so that no program fails to become a component for a function that it never calls.
+    #[test]
+    fn all_of_preview_1_is_answered() {
+        let adapter = wat::parse_str(NOTHING_BEHIND).unwrap();
+        let exports = Parser::new(0).parse_all(&adapter).map(Result::unwrap).find_map(|payload| match payload {
+            Payload::ExportSection(section) => Some(section.count()),
+            _ => None,
+        });
+        assert_eq!(exports, Some(46));
+    }
+
+    /// The SDKs of Go and C have the contract's records as their own: `_Static_assert` in `sdk/c`, arrays of `unsafe.Sizeof` in
+    /// `sdk/go` hold these sizes there, and the suite of `sdk/conformance` what lies where.
+    #[test]
+    fn records_are_as_large_as_the_sdks_have_them() {
+        let contracts = [
+            include_str!("../../../../wit/v0.1.0/weir-plugin.wit"),
+            include_str!("../../../../wit/v0.1.1/weir-plugin.wit"),
+        ];
+        for (contract, newer) in contracts.iter().zip([false, true]) {
+            let mut resolve = Resolve::default();
+            let package = resolve.push_str("weir-plugin.wit", contract).unwrap();
+            let mut sizes = wit_parser::SizeAlign::default();
+            sizes.fill(&resolve);
+            let size = |interface: &str, name: &str| {
+                let interface = resolve.packages[package].interfaces[interface];
+                sizes.size(&wit_parser::Type::Id(resolve.interfaces[interface].types[name])).size_wasm32()
+            };
+            assert_eq!(
+                (size("types", "label-edit"), size("types", "labels-wanted"), size("types", "label")),
+                (32, 12, 16)
+            );
+            assert_eq!(size("series", "verdicts"), 44);
+            assert_eq!((size("samples", "wanted"), size("samples", "batch"), size("samples", "edit")), (16, 76, 64));
+            assert_eq!((size("logs", "wanted"), size("logs", "batch"), size("logs", "edit")), (28, 84, 128));
+            if newer {
+                assert_eq!((size("emit", "sample-columns"), size("emit", "line-columns")), (68, 84));
+                assert_eq!((size("emit", "refusal"), size("state", "refusal")), (12, 1));
+            }
+        }
+    }
+}

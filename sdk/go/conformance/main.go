@@ -1,0 +1,161 @@
+// The plugin of sdk/conformance/README.md.
+package main
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"weir"
+	"weir/logs"
+	"weir/samples"
+	"weir/series"
+)
+
+type config struct {
+	Cluster string   `json:"cluster"`
+	Drop    []string `json:"drop"`
+	Factor  *float64 `json:"factor"`
+}
+
+type plugin struct {
+	config
+	factor float64
+}
+
+func newPlugin(c config) (*plugin, error) {
+	if c.Cluster == "" {
+		return nil, errors.New("config.cluster: must be there, and not be empty")
+	}
+	p := &plugin{config: c, factor: 1000}
+	if c.Factor != nil {
+		p.factor = *c.Factor
+	}
+	weir.Infof("configured")
+	return p, nil
+}
+
+func (p *plugin) SeriesWants() weir.Labels { return weir.Named("__name__", "city", "instance", "mode") }
+
+func (p *plugin) Series(batch *series.Batch) error {
+	for row := range batch.Rows() {
+		name, mode := row.Label("__name__"), row.Label("mode")
+		switch {
+		case mode == "error":
+			return errors.New("asked to fail by " + row.Label("instance"))
+		case mode == "panic":
+			panic("asked to panic")
+		case slices.Contains(p.Drop, name):
+			row.Drop()
+			weir.Counter("dropped", 1, "kind", "series")
+			continue
+		}
+		row.Set("cluster", p.Cluster)
+		if city := row.Label("city"); city != "" {
+			row.Set("greeting", "grüezi "+city)
+		}
+		switch mode {
+		case "rename":
+			row.Set("__name__", name+"_renamed")
+		case "remove":
+			row.Remove("instance")
+		case "empty":
+			row.Set("instance", "")
+		}
+	}
+	return nil
+}
+
+func (p *plugin) SamplesWants() samples.Wanted {
+	return samples.Wanted{Labels: weir.Named("__name__", "unit"), Timestamps: true}
+}
+
+func (p *plugin) Samples(batch *samples.Batch) error {
+	for row := range batch.Rows() {
+		value, float := row.Value()
+		if !float {
+			continue
+		}
+		switch unit := row.Label("unit"); {
+		case unit == "fail":
+			return errors.New("asked to fail by " + row.Label("__name__"))
+		case value < 0:
+			row.Drop()
+		case unit == "ms":
+			row.SetValue(value / p.factor)
+			row.Set("unit", "s")
+		case unit == "time":
+			row.SetValue(float64(row.Timestamp() % 1000))
+		case unit == "nan":
+			row.SetValue(math.NaN())
+		}
+	}
+	return nil
+}
+
+func (p *plugin) LogsWants() logs.Wanted {
+	return logs.Wanted{Labels: weir.Named("job"), Metadata: weir.Named("trace"), Timestamps: true, Lines: true}
+}
+
+func (p *plugin) Logs(batch *logs.Batch) error {
+	for row := range batch.Rows() {
+		line := row.Line()
+		switch {
+		case line == "FAIL":
+			return errors.New("asked to fail by " + row.Label("job"))
+		case line == "PANIC":
+			panic("asked to panic")
+		case strings.Contains(line, "DEBUG"):
+			row.Drop()
+			continue
+		}
+		if strings.Contains(line, "ERROR") {
+			row.SetMetadata("level", "error")
+		}
+		if parts := redacted(line); parts != nil {
+			row.SetLine(parts...)
+		}
+		if row.Metadata("trace") != "" {
+			row.RemoveMetadata("trace")
+			row.Set("traced", "yes")
+		}
+		if rest, found := strings.CutPrefix(line, "at "); found {
+			digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+			if time, err := strconv.ParseInt(rest[:digits], 10, 64); err == nil {
+				row.SetTimestamp(time)
+			}
+		}
+	}
+	return nil
+}
+
+// redacted is the parts of a line without its passwords; nil where it has none.
+func redacted(line string) (parts []string) {
+	const key = "password="
+	for rest := line; ; {
+		before, secret, found := strings.Cut(rest, key)
+		if !found {
+			if parts != nil {
+				parts = append(parts, rest)
+			}
+			return parts
+		}
+		if i := strings.IndexByte(secret, ' '); i >= 0 {
+			rest = secret[i:]
+		} else {
+			rest = ""
+		}
+		parts = append(parts, before, key+"***")
+	}
+}
+
+func init() {
+	p := weir.Plugin(newPlugin)
+	series.Export(p)
+	samples.Export(p)
+	logs.Export(p)
+}
+
+func main() {}

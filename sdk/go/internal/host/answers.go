@@ -1,0 +1,16 @@
+package host
+
+// How Set ends.
+const (
+	Kept = iota
+	TooLarge
+	Full
+)
+
+// How an emission ends.
+const (
+	Emitted = iota
+	Malformed
+	OverBudget
+	NotNow
+)
