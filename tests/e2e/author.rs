@@ -166,3 +166,31 @@ fn a_bench_has_figures_for_what_the_plugin_does() {
     assert_eq!(costs["nanosecondsSample"], serde_json::Value::Null, "redact has no samples");
     assert!(costs["memoryBytes"].as_u64().unwrap() >= 65536);
 }
+
+#[test]
+fn a_component_says_what_it_is_and_what_is_none_is_told_apart() {
+    let dir = TempDir::new().unwrap();
+    let component = build::shipped("drop");
+    let component = component.to_str().unwrap();
+    let told = good(&weir_in(dir.path(), &["plugin", "inspect", component, "--json"]));
+    let found: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(found["contract"].as_str().unwrap().starts_with("0.1."), "{told}");
+    assert_eq!(found["sha256"].as_str().unwrap().len(), 64);
+    assert!(found["exports"].as_array().unwrap().iter().any(|e| e.as_str().unwrap().contains("lifecycle")), "{told}");
+    let told = good(&weir_in(dir.path(), &["plugin", "inspect", component]));
+    for part in ["contract  weir:plugin 0.1.", "sha256", "exports   weir:plugin/", "none needed"] {
+        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+    }
+    let none: [(&str, &[u8], &str); 4] = [
+        ("module", b"\0asm\x01\0\0\0", "core module"),
+        ("half", b"\0asm", "half.wasm"),
+        ("text", b"(component)", "as text"),
+        ("page", b"<html>not found</html>", "web page"),
+    ];
+    for (name, bytes, part) in none {
+        let file = format!("{name}.wasm");
+        std::fs::write(dir.path().join(&file), bytes).unwrap();
+        let told = bad(&weir_in(dir.path(), &["plugin", "inspect", &file]));
+        assert!(told.contains(part), "{name}: {told}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `weir plugin`: what a plugin's author does, from nothing to a component.
 
 mod bench;
+mod inspect;
 mod test;
 mod watch;
 
@@ -54,6 +55,8 @@ pub(crate) enum PluginCommand {
     /// On the records of its fixtures, where it has some. Run it where nothing else runs; compare the two columns with each other
     /// rather than microseconds with those of another machine.
     Bench(bench::Bench),
+    /// Show what a component is: contract, exports, imports, what it reads and needs, its manifest, size and digest
+    Inspect(inspect::Inspect),
 }
 
 /// The languages there are, for help texts and completions.
@@ -81,6 +84,7 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), Failure> {
         }
         PluginCommand::Test(options) => test::test(&options),
         PluginCommand::Bench(options) => bench::bench(&options),
+        PluginCommand::Inspect(options) => inspect::inspect(&options),
     }
 }
 
