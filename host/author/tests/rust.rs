@@ -51,6 +51,7 @@ dropped = 7
 [[case]]
 name = "refused"
 config = { cluster = 1 }
+series = "up"
 [[case]]
 name = "steps"
 [[case.step]]

@@ -56,7 +56,7 @@ impl Language for Rust {
     }
 
     fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
-        let output = run(cargo(project, mode).current_dir(&project.dir))?;
+        let output = run(cargo(project, mode).current_dir(&project.dir)).map_err(without_messages)?;
         let file = artifact(&output).ok_or_else(|| AuthorError::Component {
             what: "cargo built no module",
             reason: "Cargo.toml needs: [lib] crate-type = [\"cdylib\", \"rlib\"]".to_owned(),
@@ -105,6 +105,17 @@ fn cargo(project: &Project, mode: Mode) -> Command {
     cargo
 }
 
+/// What cargo says to an author, without what it says to programs.
+fn without_messages(error: AuthorError) -> AuthorError {
+    match error {
+        AuthorError::Tool { program, output } => {
+            let lines: Vec<_> = output.lines().filter(|line| !line.starts_with("{\"reason\":")).collect();
+            AuthorError::Tool { program, output: lines.join("\n") }
+        }
+        other => other,
+    }
+}
+
 /// The last module that cargo says it made: that of the package itself.
 fn artifact(messages: &[u8]) -> Option<PathBuf> {
     let messages = messages.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
@@ -129,8 +140,6 @@ fn alone(manifest: &str, workspace: &str) -> Result<String, String> {
         inherit(package, &inherited("package"));
     }
     inherit_dependencies(&mut manifest, &inherited("dependencies"));
-    // a workspace of its own, wherever it is put
-    manifest.insert("workspace".to_owned(), Table::new().into());
     toml::to_string(&manifest).map_err(|e| e.to_string())
 }
 
@@ -175,11 +184,19 @@ mod tests {
     fn the_sdk_stands_alone() {
         let sdk = std::str::from_utf8(read_embedded("sdk/rust/Cargo.toml").unwrap()).unwrap();
         let alone = alone(sdk, WORKSPACE).unwrap();
-        assert!(!alone.contains("workspace = true"), "{alone}");
+        // a path dependency is of the workspace of whom it serves
+        assert!(!alone.contains("workspace"), "{alone}");
         let table: Table = alone.parse().unwrap();
         assert_eq!(table["package"]["edition"].as_str(), Some("2024"));
         assert!(table["dependencies"]["serde"]["features"].as_array().is_some());
         assert!(!table.contains_key("lints") && !table.contains_key("dev-dependencies"));
+    }
+
+    #[test]
+    fn what_cargo_says_to_programs_is_not_for_authors() {
+        let output = "error: no\n  --> src/lib.rs:1:1\n{\"reason\":\"build-finished\",\"success\":false}".to_owned();
+        let error = without_messages(AuthorError::Tool { program: "cargo".to_owned(), output });
+        assert_eq!(error.to_string(), "cargo failed\nerror: no\n  --> src/lib.rs:1:1");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::failure::Failure;
 /// How long weir may take over a new file before we stop waiting: copying settles in 0.2 s, and an interpreter of 18 MB compiles
 /// in some 5, on a slow core in 20.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// When the same problem as before is taken for this file's: weir has long looked by then.
+const SAME: Duration = Duration::from_secs(3);
 /// How often weir is asked: what an author does not notice.
 const ASK: Duration = Duration::from_millis(25);
 /// How long one answer may take.
@@ -72,9 +74,8 @@ struct Weir {
 impl Weir {
     /// What the running weir made of a new file, in words.
     fn outcome(&self, name: &str, sha256: &str, before: Option<&str>, begin: Instant) -> String {
-        let until = Instant::now() + PATIENCE;
-        let mut again = None;
-        while Instant::now() < until {
+        let placed = Instant::now();
+        while placed.elapsed() < PATIENCE {
             let plugin = match self.plugin(name) {
                 Ok(plugin) => plugin,
                 Err(error) => {
@@ -85,22 +86,13 @@ impl Weir {
             if plugin["sha256"] == sha256 && problem.is_none() {
                 return format!("live after {:.2} s\n", begin.elapsed().as_secs_f64());
             }
-            if let Some(problem) = problem.filter(|p| Some(*p) != before) {
+            // the same words as before may be about this file or still about the last
+            if let Some(problem) = problem.filter(|p| Some(*p) != before || placed.elapsed() > SAME) {
                 return format!("refused: {problem}\n");
             }
-            // the same words as before may be about this file or still about the last
-            again = problem.map(str::to_owned).or(again);
             std::thread::sleep(ASK);
         }
-        again.map_or_else(
-            || {
-                format!(
-                    "in place, but not live after {} s: does this weir look into this directory?\n",
-                    PATIENCE.as_secs()
-                )
-            },
-            |problem| format!("refused: {problem}\n"),
-        )
+        format!("in place, but not live after {} s: does this weir look into this directory?\n", PATIENCE.as_secs())
     }
 
     fn problem(&self, name: &str) -> Option<String> {
