@@ -149,7 +149,7 @@ mod tests {
             let mut resolve = Resolve::default();
             let package = resolve.push_str("weir-plugin.wit", contract).unwrap();
             let mut sizes = wit_parser::SizeAlign::default();
-            sizes.fill(&resolve);
+            sizes.fill(&resolve).unwrap();
             let size = |interface: &str, name: &str| {
                 let interface = resolve.packages[package].interfaces[interface];
                 sizes.size(&wit_parser::Type::Id(resolve.interfaces[interface].types[name])).size_wasm32()
