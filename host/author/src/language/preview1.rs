@@ -56,9 +56,9 @@ impl Ends {
         Ok(ends)
     }
 
-    /// A world with just these, in WIT.
-    fn world(&self) -> String {
-        let mut wit = String::from("package weir-author:plugin;\nworld plugin {\n");
+    /// A world with just these, in WIT, in a package of this name: an adapter's must be another than its module's.
+    fn world(&self, package: &str) -> String {
+        let mut wit = format!("package weir-author:{package};\nworld {package} {{\n");
         for (word, interfaces) in [("import", &self.imports), ("export", &self.exports)] {
             for interface in interfaces {
                 let _ = writeln!(wit, "    {word} {interface};");
@@ -76,26 +76,26 @@ pub(super) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
     if interfaces == 0 || interfaces == ends.exports.len() {
         return Err(failed("it exports no interface of weir's: the SDK's README.md says how".to_owned()));
     }
-    embed(&mut module, &ends).map_err(failed)?;
+    embed(&mut module, &ends, "plugin").map_err(failed)?;
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(|e| failed(format!("{e:#}")))?;
     if ends.preview1 {
         let mut adapter = wat::parse_str(NOTHING_BEHIND).map_err(|e| failed(e.to_string()))?;
         let of_adapter = Ends::of(&adapter).map_err(|e| failed(e.to_string()))?;
-        embed(&mut adapter, &of_adapter).map_err(failed)?;
+        embed(&mut adapter, &of_adapter, "adapter").map_err(failed)?;
         encoder.adapter(PREVIEW1, &adapter).map_err(|e| failed(format!("{e:#}")))?;
     }
     encoder.encode().map_err(|e| failed(format!("{e:#}")))
 }
 
 /// Tells wit-component what a module's world is.
-fn embed(module: &mut Vec<u8>, ends: &Ends) -> Result<(), String> {
+fn embed(module: &mut Vec<u8>, ends: &Ends, package: &str) -> Result<(), String> {
     let mut resolve = Resolve::default();
     for (path, text) in embedded("wit").filter(|(path, _)| path.ends_with(".wit")) {
         resolve.push_str(path, &String::from_utf8_lossy(text)).map_err(|e| format!("{e:#}"))?;
     }
-    let package = resolve.push_str("plugin.wit", &ends.world()).map_err(|e| format!("{e:#}"))?;
-    let world = resolve.select_world(&[package], None).map_err(|e| format!("{e:#}"))?;
+    let own = resolve.push_str("world.wit", &ends.world(package)).map_err(|e| format!("{e:#}"))?;
+    let world = resolve.select_world(&[own], None).map_err(|e| format!("{e:#}"))?;
     embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false).map_err(|e| format!("{e:#}"))
 }
 
@@ -116,7 +116,7 @@ mod tests {
         assert!(ends.preview1);
         let world = "package weir-author:plugin;\nworld plugin {\n    import weir:plugin/host@0.1.0;\n    \
                      export weir:plugin/lifecycle@0.1.0;\n}\n";
-        assert_eq!(ends.world(), world);
+        assert_eq!(ends.world("plugin"), world);
     }
 
     #[test]
@@ -124,6 +124,40 @@ mod tests {
         let module = wat::parse_str(r#"(module (func (export "_initialize")))"#).unwrap();
         let error = encode(module).unwrap_err().to_string();
         assert!(error.contains("exports no interface of weir's"), "{error}");
+    }
+
+    /// Of what 0.1.0 has and what came later in one module; with the adapter, which imports `host` whether the module does or not.
+    #[test]
+    fn a_module_becomes_a_component_without_wasi() {
+        let module = wat::parse_str(
+            r#"(module
+                (import "weir:plugin/state@0.1.1" "remove" (func (param i32 i32)))
+                (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (func (export "weir:plugin/lifecycle@0.1.0#configure") (param i32 i32) (result i32) i32.const 0)
+                (func (export "weir:plugin/tick@0.1.1#interval") (result i32) i32.const 1000)
+                (func (export "weir:plugin/tick@0.1.1#tick") (param i64 i32) (result i32) i32.const 0)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))"#,
+        );
+        let component = encode(module.unwrap()).unwrap();
+        let mut names = BTreeSet::new();
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(&component) {
+            match payload.unwrap() {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    names.extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    names.extend(section.into_iter().map(|export| export.unwrap().name.name.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        let weirs = names.iter().all(|name| name.starts_with(CONTRACT));
+        let exports = names.contains("weir:plugin/lifecycle@0.1.0") && names.contains("weir:plugin/tick@0.1.1");
+        assert!(weirs && exports && names.iter().any(|name| name.starts_with("weir:plugin/host@")), "{names:?}");
     }
 
     /// All of preview 1 is there, so that no program fails to become a component for a function that it never calls.
