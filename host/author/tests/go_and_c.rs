@@ -1,0 +1,81 @@
+//! Components of Go and C, from source to the suite and to the fixtures of their examples and templates.
+
+use std::path::{Path, PathBuf};
+
+use weir_author::fixture::{Document, Outcome, Rig, check};
+use weir_author::language::{Mode, by_name};
+use weir_author::{Project, build, conformance, new};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn fixtures(dir: &Path) -> Vec<Document> {
+    let files = std::fs::read_dir(dir.join("tests")).unwrap().map(|entry| entry.unwrap().path());
+    let fixtures = files.filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    fixtures.map(|path| Document::parse(&path, std::fs::read_to_string(&path).unwrap()).unwrap()).collect()
+}
+
+/// Builds a project as an author who ships it does, and checks it.
+async fn passes(dir: &Path, documents: Vec<Document>) {
+    let cache = tempfile::tempdir().unwrap();
+    let project = Project::open(dir).unwrap();
+    let component = build::build(&project, Mode::Release).unwrap();
+    let rig = Rig::new(project.name(), component, Some(cache.path())).unwrap();
+    let mut cases = 0;
+    for document in &documents {
+        for (name, outcome) in check(&rig, document).await.cases {
+            cases += 1;
+            if let Outcome::Failed(why) = outcome {
+                panic!("{}: {name}\n{why}", dir.display());
+            }
+        }
+    }
+    assert!(cases > 0, "{} has no case", dir.display());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guest_in_go_passes_the_suite() {
+    passes(&root().join("sdk/go/conformance"), conformance::documents().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guest_in_c_passes_the_suite() {
+    passes(&root().join("sdk/c/conformance"), conformance::documents().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_pass_their_fixtures() {
+    for example in ["examples/plugin-go", "examples/plugin-c"] {
+        let dir = root().join(example);
+        passes(&dir, fixtures(&dir)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_projects_pass_their_fixtures() {
+    for language in ["go", "c"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("my-plugin");
+        new::new(by_name(language).unwrap(), &dir).unwrap();
+        passes(&dir, fixtures(&dir)).await;
+    }
+}
+
+/// What the compiler says about the author's code is what the author reads.
+#[test]
+fn what_a_compiler_finds_is_told() {
+    for (language, file, wrong, told) in [
+        ("go", "main.go", "package main\nfunc main() { nothing() }\n", "main.go:2:15: undefined: nothing"),
+        ("c", "plugin.c", "#include \"weir.h\"\nint main(void) { nothing(); }\n", "plugin.c:2:18: "),
+        ("go", "main.go", "package main\nfunc main() {}\n", "it exports no interface of weir's"),
+        ("c", "plugin.c", "#include \"weir.h\"\n", "it exports no interface of weir's"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("my-plugin");
+        new::new(by_name(language).unwrap(), &dir).unwrap();
+        std::fs::write(dir.join(file), wrong).unwrap();
+        let error = build::build(&Project::open(&dir).unwrap(), Mode::Watch).unwrap_err().to_string();
+        assert!(error.contains(told), "{language}: {error}");
+    }
+}
