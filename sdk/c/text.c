@@ -12,6 +12,7 @@ typedef v128_t sixteen;
 static inline sixteen load(const char *at) { return wasm_v128_load(at); }
 static inline sixteen of(char byte) { return wasm_i8x16_splat(byte); }
 static inline sixteen both(sixteen a, sixteen b) { return wasm_v128_and(a, b); }
+static inline sixteen either(sixteen a, sixteen b) { return wasm_v128_or(a, b); }
 static inline sixteen same(sixteen a, sixteen b) { return wasm_i8x16_eq(a, b); }
 static inline bool any(sixteen bits) { return wasm_v128_any_true(bits); }
 static inline unsigned top_bits(sixteen bytes) { return wasm_i8x16_bitmask(bytes); }
@@ -22,6 +23,7 @@ typedef __m128i sixteen;
 static inline sixteen load(const char *at) { return _mm_loadu_si128((const __m128i *)(const void *)at); }
 static inline sixteen of(char byte) { return _mm_set1_epi8(byte); }
 static inline sixteen both(sixteen a, sixteen b) { return _mm_and_si128(a, b); }
+static inline sixteen either(sixteen a, sixteen b) { return _mm_or_si128(a, b); }
 static inline sixteen same(sixteen a, sixteen b) { return _mm_cmpeq_epi8(a, b); }
 static inline unsigned top_bits(sixteen bytes) { return (unsigned)_mm_movemask_epi8(bytes); }
 static inline bool any(sixteen bits) { return top_bits(bits) != 0; }
@@ -30,7 +32,13 @@ static inline bool any(sixteen bits) { return top_bits(bits) != 0; }
 size_t weir_find_byte(weir_text text, char byte) {
     size_t i = 0;
 #ifdef SIXTEEN
-    for (sixteen wanted = of(byte); text.len - i >= 16; i += 16) {
+    sixteen wanted = of(byte);
+    for (; text.len - i >= 64; i += 64) { /* most of a line holds nothing: four at once, then the one that it is in */
+        const char *at = text.at + i;
+        sixteen first = either(same(load(at), wanted), same(load(at + 16), wanted));
+        if (any(either(first, either(same(load(at + 32), wanted), same(load(at + 48), wanted))))) break;
+    }
+    for (; text.len - i >= 16; i += 16) {
         sixteen hits = same(load(text.at + i), wanted);
         if (any(hits)) return i + (size_t)__builtin_ctz(top_bits(hits));
     }
@@ -48,6 +56,12 @@ size_t weir_find_(weir_text text, weir_text what) {
     size_t places = text.len - what.len + 1, i = 0;
 #ifdef SIXTEEN
     sixteen first = of(what.at[0]), last = of(what.at[what.len - 1]);
+    for (const char *at, *to; places - i >= 32; i += 32) {
+        at = text.at + i;
+        to = at + what.len - 1;
+        sixteen found = both(same(load(at), first), same(load(to), last));
+        if (any(either(found, both(same(load(at + 16), first), same(load(to + 16), last))))) break;
+    }
     for (; places - i >= 16; i += 16) {
         sixteen found = both(same(load(text.at + i), first), same(load(text.at + i + what.len - 1), last));
         if (!any(found)) continue;
