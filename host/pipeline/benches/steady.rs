@@ -11,8 +11,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use weir_model::{Births, LabelSet, Page, PageSink, Sample, Slot, TargetSink};
 use weir_pipeline::guest::{
-    CallError, Guest, LabelEdit, LabelsWanted, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SeriesBatch,
-    Symbols, Verdicts, Wants,
+    Allowance, CallError, Guest, LabelEdit, LabelsWanted, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch,
+    SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
 };
 use weir_pipeline::{MetricsPipeline, PipelineStats, SampleSinks, TargetRoute};
 use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal};
@@ -37,10 +37,10 @@ impl Guest for Plugin {
     fn on_error(&self) -> OnError {
         OnError::Drop
     }
-    fn is_slow(&self) -> bool {
-        false
+    fn time_limit(&self) -> Duration {
+        Duration::from_millis(50)
     }
-    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
+    fn try_relabel(&self, batch: &SeriesBatch, _: &mut Allowance) -> Result<Verdicts, CallError> {
         let mut added = Symbols::default();
         added.push("cluster");
         added.push("eu-1");
@@ -49,13 +49,14 @@ impl Guest for Plugin {
         let labels = Some(LabelEdit { added, assigned, removed: vec![] });
         Ok(Verdicts { dropped: (0..batch.rows).step_by(10).collect(), labels })
     }
-    fn samples(&self, _: &SamplesBatch) -> Result<SamplesEdit, CallError> {
+    fn try_samples(&self, _: &SamplesBatch, _: &mut Allowance) -> Result<SamplesEdit, CallError> {
         Ok(SamplesEdit::default())
     }
-    fn logs(&self, _: &LogsBatch<'_>) -> Result<LogsEdit, CallError> {
+    fn try_logs(&self, _: &LogsBatch<'_>, _: &mut Allowance) -> Result<LogsEdit, CallError> {
         Ok(LogsEdit::default())
     }
-    fn reject(&self, _: &str) {}
+    fn settled(&self, _: &Outcome<'_>) {}
+    fn reject(&self) {}
 }
 
 struct Nowhere;

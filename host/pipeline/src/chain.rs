@@ -33,10 +33,6 @@ impl Chain {
     pub(crate) fn series_until(&self) -> usize {
         (self.samples_from() + 1).min(self.stages.len())
     }
-
-    pub(crate) fn is_slow(&self) -> bool {
-        self.stages.iter().any(|s| s.guest.is_slow())
-    }
 }
 
 impl fmt::Debug for Chain {

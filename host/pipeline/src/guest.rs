@@ -5,6 +5,7 @@
 //! name, say) is the pipeline's to check.
 
 use std::ops::Range;
+use std::time::Duration;
 
 /// Strings end to end; string `i` ends at byte `ends[i]` of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -241,7 +242,8 @@ pub const MAX_ROWS: usize = 4096;
 /// About the most bytes of text of one call; a single row that is larger goes alone.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// Why a call brought no edit. Each has been counted and logged by the guest's host; the caller applies [`OnError`].
+/// Why a call brought no edit. Each has been counted by the guest's host; the caller tries parts of the batch, and applies
+/// [`OnError`] to what cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The guest trapped (a panic, a stack overflow, an abort); its instance has been replaced.
@@ -259,9 +261,15 @@ pub enum CallError {
     /// The answer breaks the contract; it was rejected whole.
     #[error("answered against the contract: {0}")]
     Answer(String),
-    /// The guest failed too often and rests for a while (circuit breaker), or could not be instantiated.
+    /// No instance could be made or configured.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The guest failed too often and is not called for a while (circuit breaker).
+    #[error("unavailable: it failed too often and rests for {seconds} s")]
+    Resting {
+        /// How long it will yet rest, rounded up.
+        seconds: u64,
+    },
 }
 
 impl CallError {
@@ -273,9 +281,72 @@ impl CallError {
             Self::Memory => "memory",
             Self::Refused(_) => "error",
             Self::Answer(_) => "bad_answer",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::Resting { .. } => "unavailable",
         }
     }
+
+    /// Whether any other call would have failed as well, so that it is not the batch's fault.
+    pub fn is_of_any_call(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Resting { .. })
+    }
+}
+
+/// One of the contract's interfaces that take batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interface {
+    /// `series`.
+    Series,
+    /// `samples`.
+    Samples,
+    /// `logs`.
+    Logs,
+}
+
+impl Interface {
+    /// Its name in the contract, in metrics and in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Series => "series",
+            Self::Samples => "samples",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+/// How much processor time one call may take, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The most it may take.
+    pub limit: Duration,
+    /// What it took, the making of an instance included; written by the guest.
+    pub used: Duration,
+    /// Whether it is a part of a batch whose call has failed.
+    pub again: bool,
+}
+
+impl Allowance {
+    /// For a whole batch.
+    pub fn whole(limit: Duration) -> Self {
+        Self { limit, used: Duration::ZERO, again: false }
+    }
+
+    /// For a part of one whose call failed.
+    pub fn again(limit: Duration) -> Self {
+        Self { again: true, ..Self::whole(limit) }
+    }
+}
+
+/// How a batch came out, in one call or in parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'a> {
+    /// Whose batch it was.
+    pub interface: Interface,
+    /// How many rows it had.
+    pub rows: usize,
+    /// How many of them no call served.
+    pub unserved: usize,
+    /// What the first of these failed with; where all were served, the call with the whole batch. `None`: nothing failed.
+    pub error: Option<&'a CallError>,
 }
 
 /// What becomes of the records of a call that failed.
@@ -301,20 +372,53 @@ pub trait Guest: Send + Sync {
     /// What becomes of the records of a failed call.
     fn on_error(&self) -> OnError;
 
-    /// Whether calls have lately been long (or none has been made yet), so that they should not hold up a thread that
-    /// serves others.
-    fn is_slow(&self) -> bool;
+    /// How much processor time one call may take.
+    fn time_limit(&self) -> Duration;
 
-    /// Verdicts on label sets.
-    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError>;
+    /// Verdicts on label sets. After the last of the calls that a batch takes, [`settled`](Self::settled).
+    fn try_relabel(&self, batch: &SeriesBatch, time: &mut Allowance) -> Result<Verdicts, CallError>;
 
-    /// Edits to samples.
-    fn samples(&self, batch: &SamplesBatch) -> Result<SamplesEdit, CallError>;
+    /// Edits to samples; as above.
+    fn try_samples(&self, batch: &SamplesBatch, time: &mut Allowance) -> Result<SamplesEdit, CallError>;
 
-    /// Edits to lines.
-    fn logs(&self, batch: &LogsBatch<'_>) -> Result<LogsEdit, CallError>;
+    /// Edits to lines; as above.
+    fn try_logs(&self, batch: &LogsBatch<'_>, time: &mut Allowance) -> Result<LogsEdit, CallError>;
+
+    /// How a batch came out: what the guest's host judges the guest by, and logs.
+    fn settled(&self, outcome: &Outcome<'_>);
 
     /// The pipeline found that an answer leads to something that must not be (a series without a name): the guest is to
-    /// count and log it like an answer against the contract.
-    fn reject(&self, what: &str);
+    /// count it like an answer against the contract.
+    fn reject(&self);
+}
+
+/// Batches that go whole or not at all, for whoever has no pipeline.
+impl dyn Guest {
+    /// Verdicts on label sets.
+    pub fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
+        self.whole(Interface::Series, batch.rows, |time| self.try_relabel(batch, time))
+    }
+
+    /// Edits to samples.
+    pub fn samples(&self, batch: &SamplesBatch) -> Result<SamplesEdit, CallError> {
+        self.whole(Interface::Samples, batch.rows, |time| self.try_samples(batch, time))
+    }
+
+    /// Edits to lines.
+    pub fn logs(&self, batch: &LogsBatch<'_>) -> Result<LogsEdit, CallError> {
+        self.whole(Interface::Logs, batch.rows, |time| self.try_logs(batch, time))
+    }
+
+    fn whole<T>(
+        &self,
+        interface: Interface,
+        rows: u32,
+        call: impl FnOnce(&mut Allowance) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let answer = call(&mut Allowance::whole(self.time_limit()));
+        let (rows, error) = (rows as usize, answer.as_ref().err());
+        let unserved = if error.is_some() { rows } else { 0 };
+        self.settled(&Outcome { interface, rows, unserved, error });
+        answer
+    }
 }

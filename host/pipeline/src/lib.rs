@@ -12,6 +12,7 @@ pub mod guest;
 mod logs;
 mod metrics;
 mod outputs;
+mod parts;
 mod samples;
 mod stats;
 mod target;

@@ -19,7 +19,7 @@ use edits::rebuild;
 use crate::chain::{Chain, ChainSlot, Stage};
 use crate::edit::SetKind;
 use crate::guest::{Guest, LogsEdit, OnError};
-use crate::metrics::{processors, run_here, stages_of};
+use crate::metrics::{processors, stages_of};
 use crate::stats::{Losses, PipelineStats};
 use crate::target::lock;
 use crate::verdict::{Candidate, Fate, Workspace, decide};
@@ -123,7 +123,7 @@ impl LogsPipeline {
                 whole = Some(copy(&batch));
             }
             let mut work = lock(&self.workspaces).pop().unwrap_or_default();
-            let result = run_here(chain.is_slow(), || self.run(&chain, &mut batch, &mut work));
+            let result = self.run(&chain, &mut batch, &mut work);
             if result.is_err() && whole.is_some() {
                 work.losses.clear();
             } else {

@@ -113,11 +113,6 @@ pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Runs `work` here, or, where it may take long, in a way that leaves the runtime its thread.
-pub(crate) fn run_here<R>(slow: bool, work: impl FnOnce() -> R) -> R {
-    if slow { tokio::task::block_in_place(work) } else { work() }
-}
-
 /// One target's way through all the pipelines that its job feeds.
 pub struct TargetRoute {
     pipelines: Vec<TargetPipeline>,
@@ -206,7 +201,7 @@ impl TargetRoute {
         for (pipeline, owner) in self.pipelines.iter_mut().zip(&self.owners) {
             let passage = owner.account.take(&mut from, samples);
             let (mut work, mut scratch) = lock(&owner.workspaces).pop().unwrap_or_default();
-            run_here(pipeline.is_slow(), || pipeline.accept(page, passage, &mut work, &mut scratch));
+            pipeline.accept(page, passage, &mut work, &mut scratch);
             let mut kept = lock(&owner.workspaces);
             if kept.len() < owner.processors {
                 kept.push((work, scratch));

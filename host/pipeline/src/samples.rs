@@ -8,7 +8,8 @@ use weir_model::{LabelSet, Labels, LabelsBuilder, STALE_NAN, Sample, Slot};
 use crate::chain::{Chain, Stage};
 use crate::columns::ColumnBuilder;
 use crate::edit::{EditedSets, SetKind, apply_label_edit};
-use crate::guest::{CallError, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SamplesEdit, SamplesWanted};
+use crate::guest::{CallError, Interface, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SamplesEdit, SamplesWanted};
+use crate::parts::{Parts, Unserved};
 use crate::verdict::{Candidate, Fate, Workspace, decide};
 
 /// A sample on its way through the stages.
@@ -180,6 +181,7 @@ fn look_at_samples<'a>(
     let mut batch = std::mem::take(&mut work.batch);
     let alive: Vec<u32> = (0..rows.len() as u32).filter(|&i| rows[i as usize].alive).collect();
     let mut rest = alive.as_slice();
+    let mut parts = Parts::new(&*stage.guest, Interface::Samples);
     while !rest.is_empty() {
         let n = fill(&mut batch, &mut work.columns, wanted, rest, rows, |i, slot| {
             edited.get(i).unwrap_or_else(|| input(slot))
@@ -187,28 +189,40 @@ fn look_at_samples<'a>(
         let (now, later) = rest.split_at(n);
         rest = later;
         stage.stats.came_in(n as u64);
-        let answer = stage.guest.samples(&batch).and_then(|edit| {
-            apply(&edit, &batch, now, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
-                stage.guest.reject(&e);
-                CallError::Answer(e)
-            })
+        let (mut filled, mut dropped) = (true, 0);
+        let unserved = parts.serve(0..n, |part, time| {
+            let part = now.get(part).unwrap_or_default();
+            if !std::mem::take(&mut filled) {
+                let labels = |i, slot| edited.get(i).unwrap_or_else(|| input(slot));
+                fill(&mut batch, &mut work.columns, wanted, part, rows, labels);
+            }
+            let answer = stage.guest.try_samples(&batch, time).and_then(|edit| {
+                apply(&edit, &batch, part, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
+                    stage.guest.reject();
+                    CallError::Answer(e)
+                })
+            });
+            work.columns.symbols = std::mem::take(&mut batch.symbols);
+            work.columns.sets = std::mem::take(&mut batch.sets);
+            answer.map(|ended| dropped += ended)
         });
-        work.columns.symbols = std::mem::take(&mut batch.symbols);
-        work.columns.sets = std::mem::take(&mut batch.sets);
-        match (answer, stage.guest.on_error()) {
-            (Ok(dropped), _) => {
-                stage.stats.ended(dropped, "filtered", &mut work.losses);
-                stage.stats.went_on(n as u64 - dropped);
+        let mut lost = 0;
+        for Unserved { rows: part, error } in unserved {
+            let part = now.get(part).unwrap_or_default();
+            stage.stats.unserved(part.len(), &error);
+            let reason = match stage.guest.on_error() {
+                OnError::Pass => continue,
+                OnError::Stop => "stopped",
+                OnError::Drop => error.reason(),
+            };
+            for &i in part {
+                rows[i as usize].alive = false;
             }
-            (Err(_), OnError::Pass) => stage.stats.went_on(n as u64),
-            (Err(error), policy) => {
-                for &i in now {
-                    rows[i as usize].alive = false;
-                }
-                let reason = if policy == OnError::Stop { "stopped" } else { error.reason() };
-                stage.stats.ended(n as u64, reason, &mut work.losses);
-            }
+            lost += part.len() as u64;
+            stage.stats.ended(part.len() as u64, reason, &mut work.losses);
         }
+        stage.stats.ended(dropped, "filtered", &mut work.losses);
+        stage.stats.went_on(n as u64 - dropped - lost);
     }
     work.batch = batch;
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::guest::CallError;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,6 +28,7 @@ pub struct PipelineStats {
     records_out: Family<StageLabels, Counter>,
     changed: Family<StageLabels, Counter>,
     dropped: Family<DropLabels, Counter>,
+    unserved: Family<DropLabels, Counter>,
     verdicts: Family<StageLabels, Counter>,
     ledger: Ledger,
 }
@@ -55,6 +57,11 @@ impl PipelineStats {
                 "Samples and lines that ended at a plugin, by reason",
                 Family::default(),
             ),
+            unserved: metrics.register(
+                "weir_plugin_records_unserved",
+                "Samples, lines and label sets that no call of a plugin served, so that they met its failure policy, by reason",
+                Family::default(),
+            ),
             verdicts: metrics.register(
                 "weir_plugin_verdicts",
                 "Label sets on which a plugin was asked for a verdict",
@@ -72,6 +79,7 @@ impl PipelineStats {
             changed: self.changed.get_or_create(&labels).clone(),
             verdicts: self.verdicts.get_or_create(&labels).clone(),
             dropped: self.dropped.clone(),
+            unserved: self.unserved.clone(),
             plugin: plugin.into(),
             labels,
         }
@@ -90,6 +98,7 @@ pub(crate) struct StageStats {
     pub(crate) changed: Counter,
     pub(crate) verdicts: Counter,
     dropped: Family<DropLabels, Counter>,
+    unserved: Family<DropLabels, Counter>,
     plugin: Arc<str>,
     labels: StageLabels,
 }
@@ -103,6 +112,12 @@ impl StageStats {
     /// Counts records that went on.
     pub(crate) fn went_on(&self, records: u64) {
         self.records_out.inc_by(records);
+    }
+
+    /// Counts rows that met the plugin's failure policy, whatever that makes of them.
+    pub(crate) fn unserved(&self, rows: usize, error: &CallError) {
+        let StageLabels { plugin, pipeline } = self.labels.clone();
+        self.unserved.get_or_create(&DropLabels { plugin, pipeline, reason: error.reason() }).inc_by(rows as u64);
     }
 
     /// Counts records that ended here, and notes them for the ledger.

@@ -102,10 +102,6 @@ impl TargetPipeline {
         self.restart = true;
     }
 
-    pub(crate) fn is_slow(&self) -> bool {
-        self.chain.is_slow()
-    }
-
     /// Takes a page, whose samples are in `passage`.
     pub(crate) fn accept(
         &mut self,

@@ -5,8 +5,11 @@ use weir_model::{LabelSet, LabelsBuilder};
 use crate::chain::Stage;
 use crate::columns::ColumnBuilder;
 use crate::edit::{EditedSets, SetKind, apply_label_edit};
-use crate::guest::{CallError, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch, Verdicts};
+use crate::guest::{
+    CallError, Interface, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch, Verdicts,
+};
 use crate::outputs::PageBuffers;
+use crate::parts::{Parts, Unserved};
 use crate::samples::Row;
 use crate::stats::Losses;
 
@@ -81,20 +84,30 @@ fn decide_stage(
 ) {
     let mut live: Vec<&mut Candidate> = candidates.iter_mut().filter(|c| c.fate == Fate::Live).collect();
     let mut rest = live.as_mut_slice();
+    let mut parts = Parts::new(&*stage.guest, Interface::Series);
     while !rest.is_empty() {
         let batch = fill(rest, wanted, &mut work.columns);
         let (now, later) = rest.split_at_mut(batch.rows as usize);
         rest = later;
         stage.stats.verdicts.inc_by(now.len() as u64);
-        let answer = stage.guest.relabel(&batch);
-        let outcome = answer.and_then(|v| {
-            apply(&v, &batch, kind, now, number, &mut work.labels, stage).map_err(|e| {
-                stage.guest.reject(&e);
-                CallError::Answer(e)
-            })
+        let mut whole = Some(batch);
+        let unserved = parts.serve(0..now.len(), |rows, time| {
+            let part = now.get_mut(rows).unwrap_or_default();
+            let batch = whole.take().unwrap_or_else(|| fill(part, wanted, &mut work.columns));
+            let answer = stage.guest.try_relabel(&batch, time);
+            let outcome = answer.and_then(|v| {
+                apply(&v, &batch, kind, part, number, &mut work.labels, stage).map_err(|e| {
+                    stage.guest.reject();
+                    CallError::Answer(e)
+                })
+            });
+            work.columns.symbols = batch.symbols;
+            work.columns.sets = batch.sets;
+            outcome
         });
-        if let Err(error) = outcome {
-            for candidate in now {
+        for Unserved { rows, error } in unserved {
+            stage.stats.unserved(rows.len(), &error);
+            for candidate in now.get_mut(rows).unwrap_or_default() {
                 candidate.keep = false;
                 match stage.guest.on_error() {
                     OnError::Pass => {}
@@ -105,8 +118,6 @@ fn decide_stage(
                 }
             }
         }
-        work.columns.symbols = batch.symbols;
-        work.columns.sets = batch.sets;
     }
 }
 

@@ -16,8 +16,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// Stack of a guest. Host threads have 2 MiB; a guest that recurses without end traps well inside.
 const MAX_STACK: usize = 512 << 10;
 
-/// Elements of one table, all tables are far below: componentize-py's interpreter has about 14,000 functions.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 65_536;
+/// Elements of one table, whatever a plugin's limit is: 8 bytes of address space for each, of every table that there may be.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 262_144;
 
 /// Core modules in one component: Rust has 3 or 4, componentize-py about 30.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;

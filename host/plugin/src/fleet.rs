@@ -20,6 +20,7 @@ use crate::metrics::PluginMetrics;
 use crate::settings::{PluginSettings, Settings};
 use crate::state::Services;
 use crate::store::{Compiled, Store, check_pin, is_component};
+use crate::threads::GuestThreads;
 
 /// The problem of a plugin that the configuration names, and that runs without its file.
 const FILE_GONE: &str = "its file is gone";
@@ -35,6 +36,7 @@ enum Origin {
 pub(crate) struct Fleet {
     settings: Settings,
     runtime: Arc<Runtime>,
+    threads: Arc<GuestThreads>,
     store: Store,
     metrics: PluginMetrics,
     custom: CustomMetrics,
@@ -53,10 +55,12 @@ impl Fleet {
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Vec<LoadError>> {
         let runtime = Runtime::new(settings.max_instances).map_err(|e| vec![e.of("")])?;
+        let threads = GuestThreads::new().map_err(|e| vec![e.of("")])?;
         let store = Store::open(runtime.engine(), settings.cache_dir.as_deref(), settings.compile_timeout, stop);
         let mut fleet = Self {
             settings: Settings::default(),
             runtime: Arc::new(runtime),
+            threads: Arc::new(threads),
             store,
             metrics: PluginMetrics::new(metrics),
             custom: CustomMetrics::new(metrics),
@@ -215,7 +219,8 @@ impl Fleet {
             custom: self.custom.clone(),
             seed: self.seed,
         });
-        WasmGuest::load(&self.runtime, compiled, plugin, services, metrics, settings.idle_instances).map(Arc::new)
+        WasmGuest::load(&self.runtime, &self.threads, compiled, plugin, services, metrics, settings.idle_instances)
+            .map(Arc::new)
     }
 }
 

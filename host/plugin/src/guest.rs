@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use weir_pipeline::guest::{
-    CallError, Guest, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SeriesBatch, Verdicts, Wants,
+    Allowance, CallError, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit, SeriesBatch,
+    Verdicts, Wants,
 };
 
 use crate::breaker::Breaker;
@@ -13,12 +14,14 @@ use crate::engine::Runtime;
 use crate::error::LoadReason;
 use crate::guest_log::{GuestLog, Level};
 use crate::limits::Limits;
-use crate::metrics::{CallTime, GuestMetrics, InterfaceMetrics};
+use crate::metrics::{CallTime, GuestMetrics, InterfaceMetrics, RestGauge};
 use crate::settings::PluginSettings;
 use crate::state::{Services, State};
 use crate::store::Compiled;
+use crate::threads::GuestThreads;
+use crate::time_limit::TimeLimit;
 
-/// Calls that take longer on average should not run on a thread that serves others: a millisecond is what a tokio worker
+/// Calls that take longer on average do not run on a thread that serves others: a millisecond is what a tokio worker
 /// can do without being missed.
 const SLOW: Duration = Duration::from_millis(1);
 
@@ -35,7 +38,12 @@ pub(crate) struct WasmGuest {
     idle: Mutex<Vec<Instance>>,
     max_idle: usize,
     breaker: Breaker,
+    resting: RestGauge,
     time: CallTime,
+    /// How long it takes to make an instance.
+    making: CallTime,
+    threads: Arc<GuestThreads>,
+    name: Arc<str>,
     /// Keeps the clock running as long as calls may need to be ended.
     _runtime: Arc<Runtime>,
 }
@@ -44,6 +52,7 @@ impl WasmGuest {
     /// Links, makes the first instance, configures it, and asks what it wants.
     pub(crate) fn load(
         runtime: &Arc<Runtime>,
+        threads: &Arc<GuestThreads>,
         compiled: Compiled,
         settings: PluginSettings,
         services: Arc<Services>,
@@ -59,7 +68,11 @@ impl WasmGuest {
             faults: GuestLog::new(&services.plugin, metrics.lines_written.clone(), metrics.lines_dropped.clone()),
             idle: Mutex::default(),
             breaker: Breaker::default(),
+            resting: metrics.rest_gauge(),
             time: CallTime::default(),
+            making: CallTime::default(),
+            threads: threads.clone(),
+            name: services.plugin.as_str().into(),
             _runtime: runtime.clone(),
             compiled,
             settings,
@@ -67,6 +80,7 @@ impl WasmGuest {
             metrics,
             max_idle,
         };
+        let time = TimeLimit::begin(guest.settings.configure_timeout);
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
         let mut first = guest.instantiate().map_err(|e| LoadReason::Instantiate(e.to_string()))?;
         match first.configure(&guest.settings.config_json) {
@@ -74,6 +88,7 @@ impl WasmGuest {
             other => other.map_err(failed("configure"))?,
         }
         guest.wants = first.wants(guest.settings.timeout).map_err(failed("wants"))?;
+        guest.making.add(time.computed());
         guest.idle = Mutex::new(vec![first]);
         Ok(guest)
     }
@@ -98,37 +113,61 @@ impl WasmGuest {
         self.time.average()
     }
 
-    fn call<T>(
+    /// One call, on a thread of its own where that may take long.
+    fn call<T: Send>(
         &self,
         interface: &InterfaceMetrics,
+        time: &mut Allowance,
+        call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError> + Send,
+    ) -> Result<T, CallError> {
+        if time.again {
+            // The batch was admitted.
+            interface.again.inc();
+        } else if let Err(left) = self.breaker.admit(Instant::now()) {
+            self.metrics.failed(interface.name, "unavailable");
+            let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+            return Err(CallError::Resting { seconds });
+        }
+        let outcome = if self.is_slow() {
+            self.metrics.own_threads.inc();
+            self.threads.run(&self.name, || self.call_here(interface, time, call))
+        } else {
+            self.call_here(interface, time, call)
+        };
+        match &outcome {
+            Ok(_) => _ = interface.ok.inc(),
+            Err(e) => self.metrics.failed(interface.name, e.reason()),
+        }
+        outcome
+    }
+
+    fn call_here<T>(
+        &self,
+        interface: &InterfaceMetrics,
+        time: &mut Allowance,
         call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        if let Err(left) = self.breaker.admit(Instant::now()) {
-            self.metrics.failed(interface.name, "unavailable");
-            let left = left.as_millis().div_ceil(1000);
-            return Err(CallError::Unavailable(format!("it failed too often and rests for {left} s")));
-        }
+        let all = TimeLimit::begin(time.limit);
         let outcome = self.ready_instance().and_then(|mut instance| {
-            let begin = Instant::now();
-            let outcome = call(&mut instance, self.settings.timeout);
-            interface.seconds.observe(begin.elapsed().as_secs_f64());
-            self.time.add(instance.computed());
+            let begin = (Instant::now(), all.computed());
+            let outcome = call(&mut instance, time.limit);
+            interface.seconds.observe(begin.0.elapsed().as_secs_f64());
+            self.time.add(all.computed().saturating_sub(begin.1));
             self.settle(instance, outcome.as_ref().err());
             outcome
         });
-        match &outcome {
-            Ok(_) => {
-                interface.ok.inc();
-                self.worked();
-            }
-            Err(e) => {
-                self.metrics.failed(interface.name, e.reason());
-                self.faults.write(self.gravity(), &format!("{} {e}", interface.name));
-                // A refusal is an answer: the plugin is well, the batch is not.
-                if matches!(e, CallError::Refused(_)) { self.worked() } else { self.broke() }
-            }
+        if matches!(outcome, Err(CallError::Timeout)) {
+            self.time.ran_out();
         }
+        time.used = all.computed();
         outcome
+    }
+
+    /// Whether a call may take long: calls have lately, or none has been made yet, or an instance must be made first and
+    /// that takes long.
+    fn is_slow(&self) -> bool {
+        self.time.is_longer_than(SLOW)
+            || (self.making.is_longer_than(SLOW) && self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
     }
 
     /// An idle instance, or a new one, configured.
@@ -138,17 +177,19 @@ impl WasmGuest {
             return Ok(instance);
         }
         let unavailable = |doing: &str, e: &CallError| CallError::Unavailable(format!("{doing} a new instance: {e}"));
+        let time = TimeLimit::begin(self.settings.configure_timeout);
         let mut instance = self.instantiate().map_err(|e| unavailable("making", &e))?;
         instance.configure(&self.settings.config_json).map_err(|e| unavailable("configuring", &e))?;
         let wants = instance.wants(self.settings.timeout).map_err(|e| unavailable("asking", &e))?;
         if wants != self.wants {
             return Err(CallError::Unavailable("a new instance wants something else than the first".to_owned()));
         }
+        self.making.add(time.computed());
         Ok(instance)
     }
 
     fn instantiate(&self) -> Result<Instance, CallError> {
-        let limits = Limits::new(self.settings.memory_limit, self.metrics.instance());
+        let limits = Limits::new(self.settings.memory_limit, self.settings.table_elements, self.metrics.instance());
         let time = self.settings.configure_timeout;
         let state = State::new(limits, time, self.services.clone());
         self.program.instantiate(state, self.settings.max_returned_bytes, time)
@@ -170,12 +211,15 @@ impl WasmGuest {
 
     fn worked(&self) {
         if self.breaker.succeeded() {
+            self.resting.set(false);
             self.faults.write(Level::Info, "works again");
         }
     }
 
     fn broke(&self) {
         if let Some(rest) = self.breaker.failed(Instant::now()) {
+            self.resting.set(true);
+            self.metrics.rests.inc();
             let what = format!("failed too often and rests for {} s (on_error decides on its records)", rest.as_secs());
             self.faults.write(self.gravity(), &what);
         }
@@ -200,24 +244,40 @@ impl Guest for WasmGuest {
         self.settings.on_error
     }
 
-    fn is_slow(&self) -> bool {
-        self.time.average().is_none_or(|average| average > SLOW)
+    fn time_limit(&self) -> Duration {
+        self.settings.timeout
     }
 
-    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
-        self.call(&self.metrics.series, |instance, time| instance.relabel(batch, time))
+    fn try_relabel(&self, batch: &SeriesBatch, time: &mut Allowance) -> Result<Verdicts, CallError> {
+        self.call(&self.metrics.series, time, |instance, limit| instance.relabel(batch, limit))
     }
 
-    fn samples(&self, batch: &SamplesBatch) -> Result<SamplesEdit, CallError> {
-        self.call(&self.metrics.samples, |instance, time| instance.samples(batch, time))
+    fn try_samples(&self, batch: &SamplesBatch, time: &mut Allowance) -> Result<SamplesEdit, CallError> {
+        self.call(&self.metrics.samples, time, |instance, limit| instance.samples(batch, limit))
     }
 
-    fn logs(&self, batch: &LogsBatch<'_>) -> Result<LogsEdit, CallError> {
-        self.call(&self.metrics.logs, |instance, time| instance.logs(batch, time))
+    fn try_logs(&self, batch: &LogsBatch<'_>, time: &mut Allowance) -> Result<LogsEdit, CallError> {
+        self.call(&self.metrics.logs, time, |instance, limit| instance.logs(batch, limit))
     }
 
-    fn reject(&self, what: &str) {
+    fn settled(&self, outcome: &Outcome<'_>) {
+        let Some(error) = outcome.error else { return self.worked() };
+        if matches!(error, CallError::Resting { .. }) {
+            return;
+        }
+        let Outcome { interface, rows, unserved, .. } = outcome;
+        let interface = interface.as_str();
+        if *unserved == 0 {
+            self.faults.write(Level::Warn, &format!("{interface} {error} (all {rows} rows were served in parts)"));
+        } else if *rows == 1 {
+            self.faults.write(self.gravity(), &format!("{interface} {error}"));
+        } else {
+            self.faults.write(self.gravity(), &format!("{interface} {error} ({unserved} of {rows} rows)"));
+        }
+        if unserved < rows { self.worked() } else { self.broke() }
+    }
+
+    fn reject(&self) {
         self.metrics.failed("outcome", CallError::Answer(String::new()).reason());
-        self.faults.write(self.gravity(), &format!("answered what cannot be: {what}"));
     }
 }

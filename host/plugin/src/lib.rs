@@ -8,14 +8,17 @@
 //! the file is (`foreign`, `outline`), the contract's version (`contract`), imports and grants (`imports`, `grants`), compile time,
 //! the first instance, `configure`, `wants`. What the outline tells is told before anything is compiled; [`inspect`] shows it.
 //!
-//! Calls are synchronous and run on the caller's thread: [`weir_pipeline::guest::Guest::is_slow`] tells the caller to
-//! use one that may be blocked. A guest whose runtime is not reentrant, or an interpreter that wants threads of its own, would be
-//! another implementation of the same trait; another version of the contract is another folder under `contract/`.
+//! Calls are synchronous. Short ones run on the caller's thread, long ones on a few threads of their own (`threads`), by the
+//! time that a plugin's calls have been measured to take. Another version of the contract is another folder under `contract/`.
 //!
 //! Invariants:
 //! - no type that wasmtime generates leaves `contract/`, and no answer leaves it unchecked;
 //! - after any trap, time-out or answer against the contract the instance is thrown away;
 //! - nothing that a guest does makes the host panic, wait beyond the time limit, or allocate beyond the limits.
+//!
+//! What the circuit breaker judges is not a call but a batch ([`weir_pipeline::guest::Guest::settled`]): a batch of which any row
+//! was served, in whichever part, is a success, so that one row that a plugin cannot bear does not take it out; one of which
+//! none was is a failure, whatever the error, the plugin's own included.
 
 mod breaker;
 mod contract;
@@ -39,6 +42,7 @@ mod plugins;
 mod settings;
 mod state;
 mod store;
+mod threads;
 mod time_limit;
 mod wasi;
 

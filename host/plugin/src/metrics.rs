@@ -1,6 +1,6 @@
 //! What weir shows of its plugins.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -57,6 +57,10 @@ pub(crate) struct PluginMetrics {
     memory: Family<ByPlugin, Gauge>,
     instances: Family<ByPlugin, Gauge>,
     restarts: Family<ByReason, Counter>,
+    again: Family<ByInterface, Counter>,
+    own_threads: Family<ByPlugin, Counter>,
+    resting: Family<ByPlugin, Gauge>,
+    rests: Family<ByPlugin, Counter>,
     compile: Family<ByPlugin, Gauge<f64, AtomicU64>>,
     reloads: Family<ByResult, Counter>,
     log_lines: Family<ByResult, Counter>,
@@ -78,6 +82,26 @@ impl PluginMetrics {
             ),
             instances: metrics.register("weir_plugin_instances", "Instances of a plugin", Family::default()),
             restarts: metrics.register("weir_plugin_restarts", "Instances thrown away, by why", Family::default()),
+            again: metrics.register(
+                "weir_plugin_calls_again",
+                "Calls with a part of a batch whose call had failed (they are among weir_plugin_calls, too)",
+                Family::default(),
+            ),
+            own_threads: metrics.register(
+                "weir_plugin_long_calls",
+                "Calls that ran on the threads for long ones",
+                Family::default(),
+            ),
+            resting: metrics.register(
+                "weir_plugin_resting",
+                "Whether a plugin is taken out after failures (circuit breaker): its records meet on_error",
+                Family::default(),
+            ),
+            rests: metrics.register(
+                "weir_plugin_rests",
+                "How often a plugin was taken out, or stayed out after a trial",
+                Family::default(),
+            ),
             compile: metrics.register(
                 "weir_plugin_compile_seconds",
                 "How long it took to compile the plugin, or to load it compiled",
@@ -100,12 +124,15 @@ impl PluginMetrics {
         let interface = |interface| InterfaceMetrics {
             ok: self.call(plugin, interface, "ok"),
             seconds: self.durations.get_or_create(&ByInterface { plugin: plugin.to_owned(), interface }).clone(),
+            again: self.again.get_or_create(&ByInterface { plugin: plugin.to_owned(), interface }).clone(),
             name: interface,
         };
         GuestMetrics {
             series: interface("series"),
             samples: interface("samples"),
             logs: interface("logs"),
+            own_threads: self.own_threads.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
+            rests: self.rests.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             lines_written: self.log_lines(plugin, "written"),
             lines_dropped: self.log_lines(plugin, "dropped"),
             plugin: plugin.to_owned(),
@@ -137,6 +164,8 @@ pub(crate) struct InterfaceMetrics {
     pub(crate) ok: Counter,
     /// How long calls took.
     pub(crate) seconds: Histogram,
+    /// Calls with parts of batches.
+    pub(crate) again: Counter,
     /// The interface.
     pub(crate) name: &'static str,
 }
@@ -147,6 +176,8 @@ pub(crate) struct GuestMetrics {
     pub(crate) series: InterfaceMetrics,
     pub(crate) samples: InterfaceMetrics,
     pub(crate) logs: InterfaceMetrics,
+    pub(crate) own_threads: Counter,
+    pub(crate) rests: Counter,
     pub(crate) lines_written: Counter,
     pub(crate) lines_dropped: Counter,
     plugin: String,
@@ -160,6 +191,12 @@ impl GuestMetrics {
 
     pub(crate) fn restarted(&self, reason: &'static str) {
         self.all.restarts.get_or_create(&ByReason { plugin: self.plugin.clone(), reason }).inc();
+    }
+
+    /// Shows whether the plugin rests.
+    pub(crate) fn rest_gauge(&self) -> RestGauge {
+        let shown = self.all.resting.get_or_create(&ByPlugin { plugin: self.plugin.clone() }).clone();
+        RestGauge { shown, rests: AtomicBool::new(false) }
     }
 
     /// Counts an instance, for as long as the gauge lives.
@@ -196,22 +233,66 @@ impl Drop for MemoryGauge {
     }
 }
 
-/// Nanoseconds of processor time of the calls lately: an exponential moving average, of which the last eight calls are two thirds.
+/// Whether one version of a plugin rests, in the plugin's gauge; gives it back when dropped.
+#[derive(Debug)]
+pub(crate) struct RestGauge {
+    shown: Gauge,
+    rests: AtomicBool,
+}
+
+impl RestGauge {
+    pub(crate) fn set(&self, rests: bool) {
+        if self.rests.swap(rests, Ordering::Relaxed) != rests {
+            self.shown.inc_by(if rests { 1 } else { -1 });
+        }
+    }
+}
+
+impl Drop for RestGauge {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+/// Processor time of the calls lately.
 #[derive(Debug, Default)]
-pub(crate) struct CallTime(AtomicU64);
+pub(crate) struct CallTime {
+    /// Nanoseconds: an exponential moving average, of which the last eight calls are two thirds.
+    average: AtomicU64,
+    /// Calls for which it counts as long, whatever the average says.
+    wary: AtomicU64,
+}
+
+/// Calls after a time-out that count as long: a plugin that loops once in a thousand calls holds up who shares a thread with it
+/// too rarely for anybody's p99.
+const WARY: u64 = 1000;
 
 impl CallTime {
     pub(crate) fn add(&self, took: Duration) {
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let old = self.0.load(Ordering::Relaxed);
+        let old = self.average.load(Ordering::Relaxed);
         // Two calls at once may lose one of their times, which an average bears.
         let new = if old == 0 { took } else { (old - old / 8).saturating_add(took / 8) };
-        self.0.store(new.max(1), Ordering::Relaxed);
+        self.average.store(new.max(1), Ordering::Relaxed);
+        let wary = self.wary.load(Ordering::Relaxed);
+        if wary > 0 {
+            self.wary.store(wary - 1, Ordering::Relaxed);
+        }
+    }
+
+    /// A call ran into its limit.
+    pub(crate) fn ran_out(&self) {
+        self.wary.store(WARY, Ordering::Relaxed);
+    }
+
+    /// Whether a call may be longer than this: calls are on average, one has lately run into its limit, or none is known.
+    pub(crate) fn is_longer_than(&self, long: Duration) -> bool {
+        self.wary.load(Ordering::Relaxed) > 0 || self.average().is_none_or(|average| average > long)
     }
 
     /// `None` before the first call.
     pub(crate) fn average(&self) -> Option<Duration> {
-        match self.0.load(Ordering::Relaxed) {
+        match self.average.load(Ordering::Relaxed) {
             0 => None,
             ns => Some(Duration::from_nanos(ns)),
         }
@@ -237,6 +318,27 @@ mod tests {
             t.add(Duration::from_micros(10));
         }
         assert!(t.average().unwrap() < Duration::from_millis(1));
+        assert!(!t.is_longer_than(Duration::from_millis(1)));
+        t.ran_out();
+        for _ in 0..1000 {
+            assert!(t.is_longer_than(Duration::from_millis(1)));
+            t.add(Duration::from_micros(10));
+        }
+        assert!(!t.is_longer_than(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_version_that_rested_takes_its_rest_with_it() {
+        let m = PluginMetrics::new(&Metrics::new());
+        let g = m.of_guest("p");
+        let shown = m.resting.get_or_create(&ByPlugin { plugin: "p".into() }).clone();
+        let (old, new) = (g.rest_gauge(), g.rest_gauge());
+        old.set(true);
+        old.set(true);
+        assert_eq!(shown.get(), 1);
+        new.set(false);
+        drop(old);
+        assert_eq!(shown.get(), 0);
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct PluginSettings {
     pub config_json: String,
     /// The most bytes of linear memory of one instance, all its memories together.
     pub memory_limit: usize,
+    /// The most elements of one instance's tables, all of them together; at most 262,144 in one table. The largest real guest
+    /// measured, componentize-py's interpreter, has about 14,000.
+    pub table_elements: usize,
     /// How much processor time one call may take; by the wall clock 20 times that, at least 2 s, for a machine that is
     /// overloaded. A batch is at most 4,096 rows or about 1 MiB, which a compiled guest handles in 1 ms and Python in 4:
     /// 50 ms is a guest that is lost, and no p99 anybody would want.
@@ -93,6 +96,7 @@ impl Default for PluginSettings {
         Self {
             config_json: "{}".to_owned(),
             memory_limit: 64 << 20,
+            table_elements: 65_536,
             timeout: Duration::from_millis(50),
             configure_timeout: Duration::from_secs(5),
             max_returned_bytes: 16 << 20,
@@ -108,6 +112,7 @@ impl fmt::Debug for PluginSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PluginSettings")
             .field("memory_limit", &self.memory_limit)
+            .field("table_elements", &self.table_elements)
             .field("timeout", &self.timeout)
             .field("configure_timeout", &self.configure_timeout)
             .field("max_returned_bytes", &self.max_returned_bytes)

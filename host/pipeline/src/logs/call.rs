@@ -1,11 +1,16 @@
 //! Calling a stage's `logs` with a batch, in calls of bounded size.
 
+use std::ops::Range;
+
 use weir_model::LogBatch;
 
 use super::Stopped;
 use super::edits::{rebuild, relabel_lines};
 use crate::chain::Stage;
-use crate::guest::{CallError, LogsBatch, LogsEdit, LogsWanted, MAX_BYTES, MAX_ROWS, OnError, Symbols};
+use crate::guest::{
+    Allowance, CallError, Interface, LogsBatch, LogsEdit, LogsWanted, MAX_BYTES, MAX_ROWS, OnError, Symbols,
+};
+use crate::parts::{Parts, Unserved};
 use crate::verdict::Workspace;
 
 /// Runs a batch through a stage's `logs`, in calls of bounded size.
@@ -17,37 +22,47 @@ pub(super) fn run_logs(
 ) -> Result<(), Stopped> {
     let mut edits: Vec<(u32, LogsEdit)> = vec![];
     let mut start = 0;
+    let mut parts = Parts::new(&*stage.guest, Interface::Logs);
+    if stage.guest.on_error() == OnError::Stop {
+        parts = parts.all_or_none();
+    }
     while start < batch.len() {
         let end = chunk_end(batch, start);
-        let rows = (end - start) as u64;
-        stage.stats.came_in(rows);
-        let streams_before = batch.streams.len();
-        let answer = call(stage, wanted, batch, start, end, work).and_then(|(edit, symbols)| {
-            relabel_lines(&edit, &symbols, batch, start, work).map_err(|e| {
+        stage.stats.came_in((end - start) as u64);
+        let mut dropped = 0;
+        let unserved = parts.serve(start..end, |rows, time| {
+            let streams_before = batch.streams.len();
+            let (first, count) = (rows.start, rows.len() as u64);
+            let (edit, symbols) = call(stage, wanted, batch, rows, work, time)?;
+            relabel_lines(&edit, &symbols, batch, first, work).map_err(|e| {
                 batch.streams.truncate(streams_before);
-                stage.guest.reject(&e);
+                stage.guest.reject();
                 CallError::Answer(e)
             })?;
-            Ok(edit)
+            dropped += (edit.dropped.len() as u64).min(count);
+            stage.stats.changed.inc_by(edit.changed.len() as u64);
+            edits.push((first as u32, edit));
+            Ok(())
         });
-        match (answer, stage.guest.on_error()) {
-            (Ok(edit), _) => {
-                let dropped = edit.dropped.len() as u64;
-                stage.stats.ended(dropped, "filtered", &mut work.losses);
-                stage.stats.went_on(rows - dropped.min(rows));
-                stage.stats.changed.inc_by(edit.changed.len() as u64);
-                edits.push((start as u32, edit));
+        let mut lost = 0;
+        for Unserved { rows, error } in unserved {
+            stage.stats.unserved(rows.len(), &error);
+            match stage.guest.on_error() {
+                OnError::Pass => {}
+                OnError::Drop => {
+                    lost += rows.len() as u64;
+                    stage.stats.ended(rows.len() as u64, error.reason(), &mut work.losses);
+                    let dropped = (0..rows.len() as u32).collect();
+                    edits.push((rows.start as u32, LogsEdit { dropped, ..LogsEdit::default() }));
+                }
+                OnError::Stop => return Err(Stopped),
             }
-            (Err(_), OnError::Pass) => stage.stats.went_on(rows),
-            (Err(error), OnError::Drop) => {
-                stage.stats.ended(rows, error.reason(), &mut work.losses);
-                let dropped = (0..rows as u32).collect();
-                edits.push((start as u32, LogsEdit { dropped, ..LogsEdit::default() }));
-            }
-            (Err(_), OnError::Stop) => return Err(Stopped),
         }
+        stage.stats.ended(dropped, "filtered", &mut work.losses);
+        stage.stats.went_on((end - start) as u64 - dropped - lost);
         start = end;
     }
+    edits.sort_by_key(|(start, _)| *start);
     rebuild(batch, &edits);
     Ok(())
 }
@@ -59,15 +74,16 @@ fn chunk_end(batch: &LogBatch, start: usize) -> usize {
     start + fits.max(1)
 }
 
-/// Calls the guest with rows `start..end`; the symbols it saw come back with its answer.
+/// Calls the guest with these rows; the symbols it saw come back with its answer.
 fn call(
     stage: &Stage,
     wanted: &LogsWanted,
     batch: &LogBatch,
-    start: usize,
-    end: usize,
+    rows: Range<usize>,
     work: &mut Workspace,
+    time: &mut Allowance,
 ) -> Result<(LogsEdit, Symbols), CallError> {
+    let Range { start, end } = rows;
     let columns = &mut work.columns;
     columns.clear();
     for labels in &batch.streams {
@@ -99,7 +115,7 @@ fn call(
         lines = "";
         &[]
     };
-    let answer = stage.guest.logs(&LogsBatch {
+    let lines = LogsBatch {
         rows: (end - start) as u32,
         symbols: &columns.symbols,
         sets: &sets,
@@ -108,8 +124,8 @@ fn call(
         timestamps: if wanted.timestamps { &batch.times[start..end] } else { &[] },
         lines,
         line_ends,
-    });
-    answer.map(|edit| {
+    };
+    stage.guest.try_logs(&lines, time).map(|edit| {
         let needed = edit.labels.is_some() || edit.metadata.is_some();
         (edit, if needed { std::mem::take(&mut columns.symbols) } else { Symbols::default() })
     })

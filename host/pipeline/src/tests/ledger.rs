@@ -23,7 +23,7 @@ fn books() -> (Ledger, PipelineStats) {
 }
 
 /// The pipeline's account, once the whole ledger was found to balance.
-fn balanced(ledger: &Ledger, name: &str, signal: Signal) -> AccountNow {
+pub(super) fn balanced(ledger: &Ledger, name: &str, signal: Signal) -> AccountNow {
     let now = ledger.look();
     assert!(now.exact && now.balanced(), "{now:#?}");
     now.account(Role::Pipeline, name, signal).unwrap().clone()
@@ -57,7 +57,7 @@ fn by_value() -> TestGuest {
     let calls = AtomicU64::new(0);
     TestGuest::samples(move |b| {
         if calls.fetch_add(1, Ordering::Relaxed) == 0 {
-            return Err(CallError::Timeout);
+            return Err(CallError::Unavailable("not yet".to_owned()));
         }
         let dropped = (0..b.rows).filter(|&row| b.values[row as usize] > 100.0).collect();
         Ok(SamplesEdit { dropped, ..SamplesEdit::default() })
@@ -89,9 +89,9 @@ async fn each_sample_of_a_page_is_booked_once() {
     };
     let all = [(0, 1.0), (1, 1.0), (2, 1.0), (3, 200.0)];
     let account = page(1000, &births, &[], &all).await;
-    assert_eq!(dropped(&account), [("timeout", 3), ("verdict", 1)]);
+    assert_eq!(dropped(&account), [("unavailable", 3), ("verdict", 1)]);
     let account = page(2000, &none, &[], &all).await;
-    assert_eq!(dropped(&account), [("duplicate", 1), ("filtered", 1), ("timeout", 3), ("verdict", 2)]);
+    assert_eq!(dropped(&account), [("duplicate", 1), ("filtered", 1), ("unavailable", 3), ("verdict", 2)]);
     let account = page(3000, &none, &[0, 1, 2], &[(3, 1.0)]).await;
     assert_eq!((account.read, account.generated, account.handed_on_in_all()), (9, 1, 3));
     assert_eq!(sink.read.get(), 3);
@@ -122,9 +122,9 @@ async fn what_has_no_way_is_booked_where_it_ends() {
 }
 
 /// Takes lines into an account, or waits for ever.
-struct Taking {
-    account: SinkAccount,
-    full: bool,
+pub(super) struct Taking {
+    pub(super) account: SinkAccount,
+    pub(super) full: bool,
 }
 
 impl LogSinks for Taking {
@@ -151,7 +151,7 @@ async fn lines_that_go_through_a_stopped_plugin_again_are_booked_once() {
     let (ledger, stats) = books();
     let tries = AtomicU64::new(0);
     let stops = logs_guest(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
-        0 => Err(CallError::Timeout),
+        0 => Err(CallError::Unavailable("not yet".to_owned())),
         _ => Ok(crate::guest::LogsEdit::default()),
     });
     // the first one drops before the second one stops

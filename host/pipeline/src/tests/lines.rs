@@ -154,7 +154,7 @@ async fn a_failing_plugin_follows_its_policy() {
 
     let tries = AtomicU64::new(0);
     let recovers = logs_guest(move |b| match tries.fetch_add(1, Ordering::Relaxed) {
-        0 => Err(CallError::Timeout),
+        0 => Err(CallError::Unavailable("not yet".to_owned())),
         _ => Ok(edit(b)),
     });
     let (lines, safe) = run(recovers.on_error(OnError::Stop), batch(&["secret", "DEBUG"])).await;

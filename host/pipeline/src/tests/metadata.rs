@@ -77,7 +77,7 @@ async fn it_survives_plugins_that_look_at_labels_and_at_samples() {
 async fn it_waits_with_a_series_that_is_not_decided_yet() {
     let calls = AtomicU64::new(0);
     let late = TestGuest::series(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
-        0 | 1 => Err(CallError::Trap("not yet".into())),
+        0 | 1 => Err(CallError::Unavailable("not yet".into())),
         _ => Ok(Verdicts::default()),
     });
     let seen = said_of(vec![late.on_error(OnError::Drop)]).await;

@@ -1,5 +1,6 @@
 //! The pipeline with guests and sinks written in Rust.
 
+mod halving;
 mod ledger;
 mod lines;
 mod metadata;
@@ -10,13 +11,14 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use weir_model::{LabelSet, Page, PageSink, STALE_NAN, Slot, TargetSink};
 use weir_telemetry::{Ledger, Metrics, PipelineAccount, Signal, SinkAccount, SourceAccount};
 
 use crate::guest::{
-    CallError, Guest, LabelsWanted, LogsBatch, LogsEdit, OnError, SamplesBatch, SamplesEdit, SamplesWanted,
-    SeriesBatch, Verdicts, Wants,
+    Allowance, CallError, Guest, LabelsWanted, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
+    SamplesWanted, SeriesBatch, Verdicts, Wants,
 };
 use crate::{PipelineStats, SampleSinks};
 
@@ -32,7 +34,11 @@ pub(crate) struct TestGuest {
     series: Option<Box<SeriesFn>>,
     samples: Option<Box<SamplesFn>>,
     logs: Option<Box<LogsFn>>,
-    rejected: Mutex<Vec<String>>,
+    rejected: AtomicU64,
+    /// Batches that failed at first, with how many rows stayed unserved and why.
+    unserved: Mutex<Vec<(usize, CallError)>>,
+    /// What each call is said to take.
+    takes: Duration,
     asked: AtomicU64,
 }
 
@@ -67,21 +73,29 @@ impl Guest for TestGuest {
     fn on_error(&self) -> OnError {
         self.on_error
     }
-    fn is_slow(&self) -> bool {
-        false
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(1)
     }
-    fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
+    fn try_relabel(&self, batch: &SeriesBatch, time: &mut Allowance) -> Result<Verdicts, CallError> {
+        time.used = self.takes;
         self.asked.fetch_add(u64::from(batch.rows), Ordering::Relaxed);
         self.series.as_ref().unwrap()(batch)
     }
-    fn samples(&self, batch: &SamplesBatch) -> Result<SamplesEdit, CallError> {
+    fn try_samples(&self, batch: &SamplesBatch, time: &mut Allowance) -> Result<SamplesEdit, CallError> {
+        time.used = self.takes;
         self.samples.as_ref().unwrap()(batch)
     }
-    fn logs(&self, batch: &LogsBatch<'_>) -> Result<LogsEdit, CallError> {
+    fn try_logs(&self, batch: &LogsBatch<'_>, time: &mut Allowance) -> Result<LogsEdit, CallError> {
+        time.used = self.takes;
         self.logs.as_ref().unwrap()(batch)
     }
-    fn reject(&self, what: &str) {
-        self.rejected.lock().unwrap().push(what.to_owned());
+    fn settled(&self, outcome: &Outcome<'_>) {
+        if let Some(error) = outcome.error {
+            self.unserved.lock().unwrap().push((outcome.unserved, error.clone()));
+        }
+    }
+    fn reject(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -221,20 +221,25 @@ async fn a_failed_verdict_follows_the_policy_and_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_leaves_a_series_without_a_name_is_rejected_whole() {
+async fn an_answer_that_leaves_a_series_without_a_name_is_rejected() {
     let sinks = Arc::new(TestSinks::default());
     let guest = TestGuest::series(|batch| {
         let mut verdicts = decide(batch, "eu");
-        if let Some(edit) = &mut verdicts.labels {
-            edit.removed.push([1, batch.sets.pairs[0][0]]); // __name__ of row 1
+        let is_b = |[_, value]: &[u32; 2]| batch.symbols.get(*value as usize) == Some("b");
+        if let (Some(edit), Some(row)) = (&mut verdicts.labels, batch.sets.pairs.iter().position(is_b)) {
+            edit.removed.push([row as u32, batch.sets.pairs[row][0]]);
         }
         Ok(verdicts)
     });
     let (pipeline, guests) = pipeline(vec![guest], &sinks);
     let mut target = Target::new(&pipeline);
     target.page(&[("a", 1.0), ("b", 1.0)]).await;
-    assert_eq!(sinks.take(), []);
-    assert!(guests[0].rejected.lock().unwrap()[0].contains("row 1: leaves a series without a name"));
+    assert_eq!(sinks.take(), got(&[(r#"{__name__="a", cluster="eu"}"#, 1000, "1")]), "and its neighbour is not");
+    assert_eq!(guests[0].rejected.load(Ordering::Relaxed), 2, "with its neighbour, and alone");
+    let unserved = guests[0].unserved.lock().unwrap();
+    assert!(
+        matches!(&unserved[..], [(1, CallError::Answer(why))] if why.contains("row 0: leaves a series without a name"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

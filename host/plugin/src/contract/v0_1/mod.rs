@@ -118,6 +118,7 @@ impl Instance {
             let answer = guest.call_wants(&mut *store).map(Ok);
             wants.logs = Some(check::logs_wanted(fault::answered(store, answer)?));
         }
+        self.store.data_mut().limits.is_ready();
         Ok(wants)
     }
 
@@ -173,14 +174,10 @@ impl Instance {
         self.store.data().limits.is_near_limit()
     }
 
-    /// How much processor time the last call used.
-    pub(crate) fn computed(&self) -> Duration {
-        self.store.data().time.computed()
-    }
-
     fn begin(&mut self, time: Duration) {
         let state = self.store.data_mut();
         state.limits.take_refusal();
+        state.limits.begin();
         state.take_last_words();
         state.time = TimeLimit::begin(time);
         self.store.set_epoch_deadline(ticks(time));
