@@ -393,7 +393,7 @@ pub trait Guest: Send + Sync {
 }
 
 /// Batches that go whole or not at all, for whoever has no pipeline.
-impl dyn Guest {
+impl dyn Guest + '_ {
     /// Verdicts on label sets.
     pub fn relabel(&self, batch: &SeriesBatch) -> Result<Verdicts, CallError> {
         self.whole(Interface::Series, batch.rows, |time| self.try_relabel(batch, time))

@@ -6,9 +6,10 @@ mod edits;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::Semaphore;
 use weir_model::{LabelSet, LogBatch};
 use weir_telemetry::{Passage, PipelineAccount, Signal, SourceAccount};
@@ -53,6 +54,7 @@ pub struct LogsPipeline {
     workspaces: Mutex<Vec<Workspace>>,
     verdicts: Mutex<Verdicts>,
     stats: PipelineStats,
+    seconds: Histogram,
     account: PipelineAccount,
 }
 
@@ -78,6 +80,7 @@ impl LogsPipeline {
             workspaces: Mutex::default(),
             verdicts: Mutex::default(),
             stats: stats.clone(),
+            seconds: stats.seconds(name, Signal::Lines),
             account: stats.account(name, Signal::Lines),
         })
     }
@@ -95,6 +98,7 @@ impl LogsPipeline {
     /// Takes a batch through the plugins to the sinks. Waits while a plugin is stopped or a sink blocks. The batch's lines
     /// are in the passage `from`.
     pub async fn accept(&self, batch: LogBatch, from: &mut Passage) {
+        let begin = Instant::now();
         let mut passage = self.account.take(from, batch.len() as u64);
         let mut batch = self.through_plugins(batch, &mut passage).await;
         if batch.is_empty() {
@@ -111,6 +115,7 @@ impl LogsPipeline {
             }
         }
         passage.end();
+        self.seconds.observe(begin.elapsed().as_secs_f64());
     }
 
     async fn through_plugins(&self, mut batch: LogBatch, passage: &mut Passage) -> LogBatch {

@@ -1,8 +1,9 @@
 //! Pipelines of samples: what all targets of one pipeline share, and a target's way through all its pipelines.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_model::{Page, TargetSink};
 use weir_telemetry::{PipelineAccount, Signal, SourceAccount};
@@ -36,6 +37,7 @@ pub struct MetricsPipeline {
     processors: usize,
     workspaces: Mutex<Vec<(Workspace, Vec<u8>)>>,
     stats: PipelineStats,
+    seconds: Histogram,
     pub(crate) account: PipelineAccount,
     pub(crate) writers: Arc<Writers>,
 }
@@ -59,6 +61,7 @@ impl MetricsPipeline {
             processors,
             workspaces: Mutex::default(),
             stats: stats.clone(),
+            seconds: stats.seconds(name, Signal::Samples),
             account,
             writers: writers.clone(),
         })
@@ -126,6 +129,8 @@ pub struct TargetRoute {
     joined: u64,
     /// What [`begin`](Self::begin) returned last.
     epoch: u64,
+    /// When the page to come was due.
+    due: Option<Instant>,
     source: SourceAccount,
 }
 
@@ -141,6 +146,7 @@ impl TargetRoute {
             left: vec![],
             joined: 0,
             epoch: 0,
+            due: None,
             source,
         };
         route.set_pipelines(pipelines);
@@ -165,6 +171,11 @@ impl TargetRoute {
             let writers = pipeline.writers().clone();
             self.left.extend(pipeline.leave(self.interval).map(|number| (writers, number)));
         }
+    }
+
+    /// The page to come was due to be scraped at this time; what it takes until the sinks have it is counted from here.
+    pub fn due(&mut self, at: Instant) {
+        self.due = Some(at);
     }
 
     /// Waits until the pipelines can take a page, and settles what it will pass through. The number it returns changes
@@ -193,6 +204,7 @@ impl TargetRoute {
     /// Takes a page.
     pub fn page(&mut self, page: &Page<'_>) {
         let samples = page.samples.len() as u64;
+        let due = self.due.take();
         let mut from = self.source.passage(samples);
         from.copied(self.pipelines.len(), samples);
         if self.pipelines.is_empty() {
@@ -202,6 +214,9 @@ impl TargetRoute {
             let passage = owner.account.take(&mut from, samples);
             let (mut work, mut scratch) = lock(&owner.workspaces).pop().unwrap_or_default();
             pipeline.accept(page, passage, &mut work, &mut scratch);
+            if let Some(due) = due {
+                owner.seconds.observe(due.elapsed().as_secs_f64());
+            }
             let mut kept = lock(&owner.workspaces);
             if kept.len() < owner.processors {
                 kept.push((work, scratch));

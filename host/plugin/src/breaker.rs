@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Failures in a row until it rests: one bad batch retried by several targets is not yet a broken plugin.
+/// Batches in a row of which nothing was served until it rests: one bad batch of a row or two, from several targets, is not yet
+/// a broken plugin.
 const FAILURES: u32 = 5;
 
 /// The first rest: a stuck dependency of one scrape interval's length should not cost two.
@@ -52,7 +53,7 @@ impl Breaker {
         }
     }
 
-    /// A call brought an answer. True where that ends a rest.
+    /// A batch was served, or a part of it. True where that ends a rest.
     pub(crate) fn succeeded(&self) -> bool {
         if !self.troubled.load(Ordering::Acquire) {
             return false;
@@ -64,11 +65,20 @@ impl Breaker {
         rested
     }
 
-    /// A call failed. How long the plugin rests now, where that is why it does.
+    /// Nothing of a batch was served. How long the plugin rests now, where that is why it does.
     pub(crate) fn failed(&self, now: Instant) -> Option<Duration> {
+        self.failures(1, now)
+    }
+
+    /// No call can be made at all: nothing is left to try.
+    pub(crate) fn failed_for_all(&self, now: Instant) -> Option<Duration> {
+        self.failures(FAILURES, now)
+    }
+
+    fn failures(&self, count: u32, now: Instant) -> Option<Duration> {
         let mut inner = self.lock();
         self.troubled.store(true, Ordering::Release);
-        inner.failures = inner.failures.saturating_add(1);
+        inner.failures = inner.failures.saturating_add(count);
         if inner.failures < FAILURES {
             return None;
         }
@@ -121,6 +131,14 @@ mod tests {
         assert!(!b.succeeded());
         b.admit(now).unwrap();
         assert_eq!(b.failed(now), None);
+    }
+
+    #[test]
+    fn who_cannot_be_called_at_all_rests_at_once() {
+        let b = Breaker::default();
+        let now = Instant::now();
+        assert_eq!(b.failed_for_all(now), Some(Duration::from_secs(1)));
+        assert!(b.is_open());
     }
 
     #[test]

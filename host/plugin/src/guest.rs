@@ -93,6 +93,12 @@ impl WasmGuest {
         Ok(guest)
     }
 
+    /// As if what `configure` reads had changed since the first instance.
+    #[cfg(test)]
+    pub(crate) fn configure_later_instances_with(&mut self, config: &str) {
+        config.clone_into(&mut self.settings.config_json);
+    }
+
     /// The component it is made of.
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.compiled
@@ -216,8 +222,8 @@ impl WasmGuest {
         }
     }
 
-    fn broke(&self) {
-        if let Some(rest) = self.breaker.failed(Instant::now()) {
+    fn broke(&self, rest: Option<Duration>) {
+        if let Some(rest) = rest {
             self.resting.set(true);
             self.metrics.rests.inc();
             let what = format!("failed too often and rests for {} s (on_error decides on its records)", rest.as_secs());
@@ -274,7 +280,12 @@ impl Guest for WasmGuest {
         } else {
             self.faults.write(self.gravity(), &format!("{interface} {error} ({unserved} of {rows} rows)"));
         }
-        if unserved < rows { self.worked() } else { self.broke() }
+        match error {
+            // An instance that cannot be made now is not there for the next batch either.
+            CallError::Unavailable(_) => self.broke(self.breaker.failed_for_all(Instant::now())),
+            _ if unserved < rows => self.worked(),
+            _ => self.broke(self.breaker.failed(Instant::now())),
+        }
     }
 
     fn reject(&self) {

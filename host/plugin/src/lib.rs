@@ -32,6 +32,8 @@ mod foreign;
 mod grants;
 mod guest;
 mod guest_log;
+#[cfg(test)]
+mod hostile_tests;
 mod imports;
 mod inspect;
 mod limits;

@@ -149,8 +149,8 @@ mod tests {
         let turns = Turns::new(3);
         let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
         let held = [turns.take(&slow), turns.take(&slow)];
+        let (told, heard) = mpsc::channel();
         std::thread::scope(|s| {
-            let (told, heard) = mpsc::channel();
             let third = s.spawn(|| {
                 let turn = turns.take(&slow);
                 told.send(()).unwrap();

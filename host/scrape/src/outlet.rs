@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_model::{LabelSet, Page};
 
@@ -47,6 +47,11 @@ pub trait Outlets: Send + Sync {
 /// For each scrape, failed ones included, [`begin`](Self::begin) and then [`page`](Self::page). Between the two nothing is
 /// awaited. At the end [`close`](Self::close), once.
 pub trait TargetOutlet: Send {
+    /// The page to come was due at this time, before [`begin`](Self::begin): for measuring.
+    fn due(&mut self, at: Instant) {
+        let _ = at;
+    }
+
     /// Waits for admission, pins the pipeline's generation for the page to come, and says its number.
     ///
     /// When the number differs from the last page's, the page to come has no deaths, and all its series are births: slots

@@ -112,7 +112,8 @@ impl Loop {
                         Order::Run(_) | Order::Shutdown => break false,
                     }
                 }
-                _ = ticks.tick() => {
+                due = ticks.tick() => {
+                    self.outlet.due(due.into_std());
                     // a receiver of its own: one that has seen an order to run would keep it from the loop
                     let mut stop = orders.clone();
                     tokio::select! {

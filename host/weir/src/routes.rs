@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use weir_model::{LogBatch, Page};
 use weir_pipeline::{LogsRoute, MetricsPipeline, TargetRoute};
@@ -91,6 +92,12 @@ impl TargetOutlet for Outlet {
             }
             route.begin().await
         })
+    }
+
+    fn due(&mut self, at: Instant) {
+        if let Some(route) = &mut self.route {
+            route.due(at);
+        }
     }
 
     fn page(&mut self, page: &Page<'_>) {

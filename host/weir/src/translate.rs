@@ -153,7 +153,9 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
     weir_plugin::PluginSettings {
         config_json: from.config.expose().to_owned(),
         memory_limit: usize::try_from(from.memory).unwrap_or(usize::MAX),
+        table_elements: usize::try_from(from.table_elements).unwrap_or(usize::MAX),
         timeout: from.timeout,
+        configure_timeout: from.configure_timeout,
         max_returned_bytes: usize::try_from(from.returned_bytes).unwrap_or(usize::MAX),
         on_error: match from.on_error {
             config::OnError::Drop => OnError::Drop,

@@ -78,7 +78,9 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         config: Secret::new(json.to_string()),
         config_shown: shown.to_string(),
         memory: 64 << 20,
+        table_elements: 65_536,
         timeout: Duration::from_millis(50),
+        configure_timeout: Duration::from_secs(5),
         returned_bytes: 16 << 20,
         on_error: OnError::default(),
         sha256: section.get("sha256", check).and_then(|hash| sha256(&hash, check)),
@@ -87,12 +89,13 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         // a component of any language takes some pages of 64 KiB; a 32-bit one cannot have more than 4 GiB
         plugin.memory = within(&mut limits, "memory", plugin.memory, 64 << 10, 4 << 30, check);
         plugin.returned_bytes = within(&mut limits, "returned_bytes", plugin.returned_bytes, 1 << 10, 1 << 30, check);
-        if let Some(timeout) = limits.get::<Duration>("timeout", check) {
-            if timeout.value.is_zero() {
-                check.error(timeout.place, "this cannot be 0", "", "remove it for the default of 50ms");
-            }
-            plugin.timeout = timeout.value;
-        }
+        // the runtime cannot give one table more; fewer than the functions that a component of any language points to help nobody
+        plugin.table_elements = count(&mut limits, "table_elements", plugin.table_elements, 16, 262_144, check);
+        // time is kept to within 5 ms; and a call holds up its page, which should not be longer than a scrape interval
+        let (least, most) = (Duration::from_millis(1), Duration::from_mins(1));
+        plugin.timeout = lasting(&mut limits, "timeout", plugin.timeout, least, most, check);
+        plugin.configure_timeout =
+            lasting(&mut limits, "configure_timeout", plugin.configure_timeout, least, most * 10, check);
         limits.finish(check);
     }
     let policies = [("drop", OnError::Drop), ("pass", OnError::Pass), ("stop", OnError::Stop)];
@@ -119,6 +122,38 @@ fn within(
         check.error(size.place, format!("this is no sensible limit for `{key}`"), "", help);
     }
     size.value.0
+}
+
+fn count(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: u64,
+    least: u64,
+    most: u64,
+    check: &mut Check<'_>,
+) -> u64 {
+    let Some(count) = section.get::<u64>(key, check) else { return default };
+    if !(least..=most).contains(&count.value) {
+        let help = format!("choose a number from {least} to {most}, or remove it for the default of {default}");
+        check.error(count.place, format!("this is no sensible limit for `{key}`"), "", help);
+    }
+    count.value
+}
+
+fn lasting(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: Duration,
+    least: Duration,
+    most: Duration,
+    check: &mut Check<'_>,
+) -> Duration {
+    let Some(time) = section.get::<Duration>(key, check) else { return default };
+    if !(least..=most).contains(&time.value) {
+        let help = format!("choose a time from {least:?} to {most:?}, or remove it for the default of {default:?}");
+        check.error(time.place, format!("this is no sensible limit for `{key}`"), "", help);
+    }
+    time.value
 }
 
 fn sha256(hash: &At<String>, check: &mut Check<'_>) -> Option<String> {

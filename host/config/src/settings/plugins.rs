@@ -12,9 +12,15 @@ pub struct PluginConfig {
     pub config_shown: String,
     /// `limits.memory`, bytes of one instance. 64 MiB unless given.
     pub memory: u64,
-    /// `limits.timeout`: of one call. 50ms unless given: a batch takes a compiled plugin about 1 ms, Python 4.
+    /// `limits.table_elements`, of all tables of one instance. 65536 unless given; Python's interpreter has 14000.
+    pub table_elements: u64,
+    /// `limits.timeout`, processor time of one call. 50ms unless given: a batch takes a compiled plugin about 1 ms, Python 4.
     pub timeout: Duration,
-    /// `limits.returned_bytes`: of one answer. 16 MiB unless given, for at most 1 MiB goes in.
+    /// `limits.configure_timeout`, processor time of making and configuring one instance. 5s unless given: interpreters
+    /// read their program in it, plugins their tables.
+    pub configure_timeout: Duration,
+    /// `limits.returned_bytes`: of one answer, and of what one call of a host function hands over. 16 MiB unless given, for
+    /// at most about 1 MiB goes in.
     pub returned_bytes: u64,
     /// `on_error`.
     pub on_error: OnError,

@@ -1,5 +1,6 @@
 //! The pipeline with guests and sinks written in Rust.
 
+mod cancelled;
 mod halving;
 mod ledger;
 mod lines;

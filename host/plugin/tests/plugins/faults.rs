@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use weir_pipeline::guest::{CallError, LabelSets, SamplesBatch, Symbols};
-use weir_plugin::{PluginSettings, PluginState};
+use weir_pipeline::guest::{CallError, Guest, LabelSets, LogsBatch, SamplesBatch, SeriesBatch, Symbols};
+use weir_plugin::{PluginSettings, PluginState, Plugins};
+use weir_telemetry::Metrics;
 
-use super::{One, config, floats, load, refused, support};
+use super::{One, config, embedded, floats, load, refused, support};
 
 const GOOD: &[f64] = &[1.0];
 const BAD: &[f64] = &[-1.0];
@@ -114,45 +115,104 @@ fn failing_in_configure() {
     assert!(panic.starts_with("plugin p: failed in configure: trapped: ") && panic.ends_with("early"), "{panic}");
 }
 
-#[test]
-fn nonsense_is_rejected() {
-    let batch = SamplesBatch {
-        kinds: vec![0, 1],
-        symbols: {
-            let mut s = Symbols::default();
-            s.push("a");
-            s.push("not a name");
-            s
-        },
-        sets: LabelSets { pairs: vec![[0, 1]; 2], ends: vec![1, 2] },
-        ..floats(&[1.0, 2.0])
-    };
-    for (mode, says) in [
-        ("row", "row 7000000, and there are 2"),
-        ("order", "row 0 after row 1"),
-        ("bytes", "3 bytes are no multiple of 4"),
-        ("kind", "row 1 is not of kind 0"),
-        ("count", "changed has 1 rows, and values 0"),
-        ("symbol", "symbol 4000000000, and there are 3"),
-        ("name", "labels: \"not a name\" is no label name"),
-        ("ends", "the last end is 2, and the text has 3 bytes"),
-        ("utf-8", "invalid utf-8"),
-    ] {
-        let one = load("nonsense", config(&format!(r#"{{"mode": "{mode}"}}"#)));
-        // "a" is symbol 0, and what is added begins at 2.
-        let batch = if mode == "name" { swapped(&batch) } else { batch.clone() };
-        let CallError::Answer(why) = one.guest().samples(&batch).unwrap_err() else { panic!("{mode}") };
-        assert!(why.contains(says), "{mode}: {why}");
+/// What is wrong with rows.
+const ROWS: &[(&str, &str)] = &[
+    ("row", "row 7000000, and there are 2"),
+    ("last row", "row 4294967295, and there are 2"),
+    ("order", "row 0 after row 1"),
+    ("twice", "row 0 after row 0"),
+    ("bytes", "3 bytes are no multiple of 4"),
+];
+
+/// What is wrong with edits of labels.
+const LABELS: &[(&str, &str)] = &[
+    ("symbol", "symbol 4000000000, and there are 3"),
+    ("value", "symbol 3, and there are 3"),
+    ("removed symbol", "symbol 3, and there are 3"),
+    ("name", "\"not a name\" is no label name"),
+    ("assigned row", "row 2, and there are 2"),
+    ("assigned order", "row 0 after row 1"),
+    ("assigned bytes", "11 bytes are no multiple of 12"),
+    ("removed row", "row 2, and there are 2"),
+    ("removed order", "row 0 after row 1"),
+    ("removed bytes", "9 bytes are no multiple of 8"),
+    ("ends", "the last end is 2, and the text has 3 bytes"),
+    ("ends order", "end 1 after 2"),
+    ("inside a character", "end 1 after 0"),
+    ("utf-8", "invalid utf-8"),
+];
+
+const SAMPLES: &[(&str, &str)] = &[
+    ("kind", "row 1 is not of kind 0"),
+    ("count", "changed has 1 rows, and values 0"),
+    ("half a value", "7 bytes are no multiple of 8"),
+    ("changed row", "row 2, and there are 2"),
+    ("changed order", "row 0 after row 1"),
+];
+
+const LOGS: &[(&str, &str)] = &[
+    ("count", "changed has 1 rows, and lines 0"),
+    ("lines without rows", "changed has 0 rows, and lines 1"),
+    ("changed row", "row 2, and there are 2"),
+    ("changed order", "row 0 after row 1"),
+    ("line ends", "end 4 after 0"),
+    ("time row", "row 2, and there are 2"),
+    ("time order", "row 0 after row 1"),
+    ("time count", "times.rows has 1 rows, and times.timestamps 0"),
+    ("half a time", "7 bytes are no multiple of 8"),
+];
+
+/// Every mode of these through `call` with a guest of its own configuration, all of one engine.
+fn rejected(cases: &[&[(&str, &str)]], prefix: &str, call: impl Fn(&dyn Guest) -> Option<CallError>) {
+    let wasm = support::wasm("nonsense");
+    let mode = |mode: &str| embedded(wasm.clone(), config(&format!(r#"{{"mode": "{mode}"}}"#)));
+    let plugins = Plugins::open(mode("none"), &Metrics::new()).unwrap();
+    assert_eq!(call(&*plugins.current().guests[0]), None, "nothing is wrong with an empty answer");
+    for (case, says) in cases.iter().copied().flatten() {
+        let set = plugins.apply(mode(&format!("{prefix}{case}"))).unwrap();
+        let Some(CallError::Answer(why)) = call(&*set.guests[0]) else { panic!("{prefix}{case} passes") };
+        assert!(why.contains(says), "{case}: {why}");
     }
-    load("nonsense", config("{}")).guest().samples(&batch).unwrap();
 }
 
-/// With the symbol that is no name first.
-fn swapped(batch: &SamplesBatch) -> SamplesBatch {
-    let mut symbols = Symbols::default();
-    symbols.push("not a name");
-    symbols.push("a");
-    SamplesBatch { symbols, ..batch.clone() }
+fn two_symbols() -> Symbols {
+    let mut s = Symbols::default();
+    s.push("a");
+    s.push("b");
+    s
+}
+
+fn two_sets() -> LabelSets {
+    LabelSets { pairs: vec![[0, 1]; 2], ends: vec![1, 2] }
+}
+
+#[test]
+fn nonsense_of_a_series_plugin_is_rejected() {
+    let batch = SeriesBatch { rows: 2, symbols: two_symbols(), sets: two_sets() };
+    rejected(&[ROWS, LABELS], "", |guest| guest.relabel(&batch).err());
+}
+
+#[test]
+fn nonsense_of_a_samples_plugin_is_rejected() {
+    let batch = SamplesBatch { kinds: vec![0, 1], symbols: two_symbols(), sets: two_sets(), ..floats(&[1.0, 2.0]) };
+    rejected(&[ROWS, LABELS, SAMPLES], "", |guest| guest.samples(&batch).err());
+}
+
+#[test]
+fn nonsense_of_a_logs_plugin_is_rejected() {
+    let (symbols, sets) = (two_symbols(), two_sets());
+    let batch = LogsBatch {
+        rows: 2,
+        symbols: &symbols,
+        sets: &sets,
+        set_of_row: &[],
+        metadata: &LabelSets::default(),
+        timestamps: &[],
+        lines: "ab",
+        line_ends: &[1, 2],
+    };
+    rejected(&[ROWS, LABELS, LOGS], "", |guest| guest.logs(&batch).err());
+    rejected(&[LABELS], "metadata ", |guest| guest.logs(&batch).err());
 }
 
 #[test]
@@ -173,14 +233,30 @@ fn who_fails_again_and_again_rests() {
 }
 
 #[test]
-fn hundreds_of_interrupted_calls_leave_nothing_behind() {
-    let settings = PluginSettings { timeout: Duration::from_micros(1), ..config(r#"{"mode": "loops"}"#) };
-    let one = load("misbehaves", settings);
-    let guest = one.guest();
-    for _ in 0..200 {
-        // A good call in between keeps the circuit closed.
-        assert_eq!(guest.samples(&floats(BAD)), Err(CallError::Timeout));
-        while guest.samples(&floats(GOOD)).is_err() {}
-    }
-    assert_eq!(one.metric("weir_plugin_instances{plugin=\"p\"}"), Some(1.0));
+fn plugins_that_are_replaced_under_their_calls_leave_nothing_behind() {
+    let wasm = support::wasm("misbehaves");
+    let version = |n: u32| embedded(wasm.clone(), config(&format!(r#"{{"mode": "panics", "version": "{n}"}}"#)));
+    let metrics = Metrics::new();
+    let plugins = Plugins::open(version(0), &metrics).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Acquire) {
+                    let guest = plugins.current().guests[0].clone();
+                    guest.samples(&floats(GOOD)).unwrap();
+                    assert!(matches!(guest.samples(&floats(BAD)), Err(CallError::Trap(_))));
+                    guest.samples(&floats(GOOD)).unwrap();
+                }
+            });
+        }
+        for n in 1..=100 {
+            plugins.apply(version(n)).unwrap();
+        }
+        over.store(true, std::sync::atomic::Ordering::Release);
+    });
+    let instances = super::metric(&metrics, "weir_plugin_instances{plugin=\"p\"}").unwrap();
+    let kept = std::thread::available_parallelism().unwrap().get() as f64;
+    println!("100 versions under the calls of 4 threads: {instances} instances are left");
+    assert!((1.0..=kept).contains(&instances), "{instances}");
 }

@@ -49,7 +49,8 @@ impl series::Guest for Plugin {
         host::counter_add("relabelled", std::slice::from_ref(&kind), f64::from(rows));
         host::gauge_set("last_rows", &[], f64::from(rows));
         let (text, ends) = CLUSTER.with_borrow(|c| table(&["cluster", c, "debug"]));
-        let labels = LabelEdit { added: Symbols { text, ends }, assigned: column(&assigned), removed: column(&removed) };
+        let labels =
+            LabelEdit { added: Symbols { text, ends }, assigned: column(&assigned), removed: column(&removed) };
         Ok(series::Verdicts { dropped: column(&dropped), labels: Some(labels) })
     }
 }

@@ -121,12 +121,7 @@ fn redact(line: &str, out: &mut String) -> bool {
 
 impl logs::Guest for Plugin {
     fn wants() -> logs::Wanted {
-        logs::Wanted {
-            labels: LabelsWanted::Nothing,
-            metadata: LabelsWanted::Nothing,
-            timestamps: false,
-            lines: true,
-        }
+        logs::Wanted { labels: LabelsWanted::Nothing, metadata: LabelsWanted::Nothing, timestamps: false, lines: true }
     }
 
     fn process(b: logs::Batch) -> Result<logs::Edit, String> {

@@ -1,4 +1,4 @@
-//! Does what `mode` says: in `configure`, or with a batch whose first value is negative. Well-behaved with any other.
+//! Does what `mode` says: in `configure`, or with a batch in which a value is negative. Well-behaved with any other.
 
 wit_bindgen::generate!({ path: "../../../../wit/v0.1.0", world: "samples-plugin", generate_all });
 
@@ -54,7 +54,7 @@ impl samples::Guest for Plugin {
     }
 
     fn process(b: samples::Batch) -> Result<samples::Edit, String> {
-        if f64s(&b.values).next().is_none_or(|v| v >= 0.0) {
+        if f64s(&b.values).all(|v| v >= 0.0) {
             return Ok(samples::Edit::Unchanged);
         }
         let big = || vec![0; 40 << 20];

@@ -1,0 +1,206 @@
+//! A guest that misbehaves, and what only this crate can reach: its clock, and instances that are made later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use weir_pipeline::guest::{CallError, Guest, SeriesBatch, Verdicts};
+use weir_telemetry::Metrics;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::custom::CustomMetrics;
+use crate::engine::Runtime;
+use crate::guest::WasmGuest;
+use crate::guest_log::GuestLog;
+use crate::metrics::PluginMetrics;
+use crate::settings::PluginSettings;
+use crate::state::Services;
+use crate::store::{Compiled, Store};
+use crate::threads::GuestThreads;
+
+const GOOD: u32 = 1;
+const LOOPS: u32 = 2;
+const TRAPS: u32 = 3;
+const GROWS_TABLES: u32 = 4;
+const LEAKS: u32 = 5;
+
+fn component() -> Vec<u8> {
+    let mut module = wat::parse_str(include_str!("hostile.wat")).unwrap();
+    let mut resolve = Resolve::default();
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/v0.1.0");
+    let (package, _) = resolve.push_path(wit).unwrap();
+    let world = resolve.select_world(&[package], Some("series-plugin")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+}
+
+/// What plugins share.
+struct Host {
+    runtime: Arc<Runtime>,
+    threads: Arc<GuestThreads>,
+    compiled: Compiled,
+    metrics: Metrics,
+    all: PluginMetrics,
+}
+
+impl Host {
+    fn new() -> Self {
+        let runtime = Arc::new(Runtime::new(16).unwrap());
+        let store = Store::open(runtime.engine(), None, Duration::from_mins(1), Arc::default());
+        let metrics = Metrics::new();
+        Self {
+            compiled: store.load(component(), None).unwrap(),
+            threads: Arc::new(GuestThreads::new().unwrap()),
+            all: PluginMetrics::new(&metrics),
+            metrics,
+            runtime,
+        }
+    }
+
+    fn guest(&self, settings: PluginSettings) -> WasmGuest {
+        let metrics = self.all.of_guest("p");
+        let services = Arc::new(Services {
+            plugin: "p".to_owned(),
+            log: GuestLog::new("p", metrics.lines_written.clone(), metrics.lines_dropped.clone()),
+            custom: CustomMetrics::new(&self.metrics),
+            seed: (1, 2),
+        });
+        WasmGuest::load(&self.runtime, &self.threads, self.compiled.clone(), settings, services, metrics, 1).unwrap()
+    }
+
+    fn metric(&self, line: &str) -> Option<f64> {
+        let text = self.metrics.encode().unwrap();
+        text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok())
+    }
+}
+
+fn batch(rows: u32) -> SeriesBatch {
+    SeriesBatch { rows, ..SeriesBatch::default() }
+}
+
+fn call(guest: &dyn Guest, rows: u32) -> Result<Verdicts, CallError> {
+    guest.relabel(&batch(rows))
+}
+
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as u64
+}
+
+#[test]
+fn ten_thousand_interrupted_calls_leave_nothing_behind() {
+    let host = Host::new();
+    let settings = PluginSettings { timeout: Duration::from_micros(100), ..PluginSettings::default() };
+    let guest: Box<dyn Guest> = Box::new(host.guest(settings));
+    // Time by the engine's clock runs as fast as it can: a call is stopped as soon as it looks at it.
+    let (engine, stop) = (host.runtime.engine().clone(), Arc::new(AtomicBool::new(false)));
+    let clock = std::thread::spawn({
+        let stop = stop.clone();
+        move || {
+            while !stop.load(Ordering::Acquire) {
+                engine.increment_epoch();
+                std::thread::yield_now();
+            }
+        }
+    });
+    let mut at_first = 0;
+    let mut interrupted = 0;
+    while interrupted < 10_000 {
+        match call(&*guest, LOOPS) {
+            Err(CallError::Timeout) => interrupted += 1,
+            // nothing but time-outs: it rests, and a trial is let through after the rest
+            Err(CallError::Resting { .. }) => guest.settled(&served()),
+            other => panic!("{other:?}"),
+        }
+        if interrupted == 1_000 && at_first == 0 {
+            at_first = resident();
+        }
+    }
+    stop.store(true, Ordering::Release);
+    clock.join().unwrap();
+    let grown = resident().saturating_sub(at_first);
+    let instances = host.metric("weir_plugin_instances{plugin=\"p\"}");
+    println!("10,000 calls interrupted: {instances:?} instances, {grown} bytes more than after 1,000");
+    assert_eq!(instances, Some(0.0), "each was thrown away with its call");
+    assert_eq!(host.metric("weir_plugin_memory_bytes{plugin=\"p\"}"), Some(0.0));
+    assert!(
+        grown < 32 << 20,
+        "{grown} bytes: other tests of this process have some, a leak of a page a call had 590 MB"
+    );
+    call(&host.guest(PluginSettings::default()), GOOD).unwrap();
+}
+
+/// What a batch that was served says.
+fn served() -> weir_pipeline::guest::Outcome<'static> {
+    let interface = weir_pipeline::guest::Interface::Series;
+    weir_pipeline::guest::Outcome { interface, rows: 1, unserved: 0, error: None }
+}
+
+#[test]
+fn tables_end_at_their_limit() {
+    let host = Host::new();
+    for (limit, interface) in [(1_000, "first"), (50_000, "second")] {
+        let guest: Box<dyn Guest> =
+            Box::new(host.guest(PluginSettings { table_elements: limit, ..PluginSettings::default() }));
+        let before = resident();
+        assert_eq!(call(&*guest, GROWS_TABLES), Err(CallError::Memory), "{interface}");
+        let grown = resident().saturating_sub(before);
+        println!("a table of {limit} elements: {grown} bytes more");
+        call(&*guest, GOOD).unwrap();
+    }
+}
+
+#[test]
+fn a_guest_that_leaks_runs_for_ever_without_a_failed_call() {
+    let host = Host::new();
+    // 160 pages, and one is lost in each call
+    let guest: Box<dyn Guest> =
+        Box::new(host.guest(PluginSettings { memory_limit: 160 << 16, ..PluginSettings::default() }));
+    for _ in 0..5_000 {
+        call(&*guest, LEAKS).unwrap();
+    }
+    let worn = host.metric("weir_plugin_restarts_total{plugin=\"p\",reason=\"worn\"}").unwrap();
+    println!("5,000 calls that leak: {worn} instances replaced");
+    assert!((40.0..=50.0).contains(&worn), "{worn}: one in 119 calls");
+    assert_eq!(host.metric("weir_plugin_instances{plugin=\"p\"}"), Some(1.0));
+}
+
+#[test]
+fn an_instance_that_cannot_be_configured_takes_the_plugin_out_at_once() {
+    for (config, says) in [("bad", "trapped: "), ("loop", "stopped after its time limit")] {
+        let host = Host::new();
+        let settings = PluginSettings { configure_timeout: Duration::from_millis(50), ..PluginSettings::default() };
+        let mut guest = host.guest(settings);
+        guest.configure_later_instances_with(config);
+        let begin = Instant::now();
+        let guest: &dyn Guest = &guest;
+        assert!(matches!(call(guest, TRAPS), Err(CallError::Trap(_))));
+        let Err(CallError::Unavailable(why)) = call(guest, GOOD) else { panic!("it is configured") };
+        assert!(why.starts_with("configuring a new instance: ") && why.contains(says), "{why}");
+        assert_eq!(call(guest, GOOD), Err(CallError::Resting { seconds: 1 }), "after {:?}", begin.elapsed());
+        assert_eq!(host.metric("weir_plugin_resting{plugin=\"p\"}"), Some(1.0));
+        assert_eq!(host.metric("weir_plugin_rests_total{plugin=\"p\"}"), Some(1.0));
+    }
+}
+
+#[test]
+fn a_plugin_that_ran_out_of_time_is_called_on_threads_of_its_own() {
+    let host = Host::new();
+    let guest: Box<dyn Guest> =
+        Box::new(host.guest(PluginSettings { timeout: Duration::from_millis(20), ..PluginSettings::default() }));
+    let long = || host.metric("weir_plugin_long_calls_total{plugin=\"p\"}").unwrap();
+    for _ in 0..100 {
+        call(&*guest, GOOD).unwrap();
+    }
+    let at_first = long();
+    assert!(at_first < 100.0, "the first is not known to be short, and others are");
+    assert_eq!(call(&*guest, LOOPS), Err(CallError::Timeout));
+    let before = long();
+    for _ in 0..500 {
+        call(&*guest, GOOD).unwrap();
+    }
+    assert_eq!(long(), before + 500.0);
+}
