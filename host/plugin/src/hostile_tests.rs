@@ -50,7 +50,7 @@ impl Host {
         let store = Store::open(runtime.engine(), None, Duration::from_mins(1), Arc::default());
         let metrics = Metrics::new();
         Self {
-            compiled: store.load(component(), None).unwrap(),
+            compiled: store.load(component(), &PluginSettings::default()).unwrap(),
             threads: Arc::new(GuestThreads::new().unwrap()),
             all: PluginMetrics::new(&metrics),
             metrics,

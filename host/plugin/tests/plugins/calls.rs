@@ -22,7 +22,6 @@ fn add_cluster_labels_and_drops() {
     assert_eq!(guest.name(), "p");
     assert_eq!(guest.wants().series, Some(LabelsWanted::Named(vec!["__name__".to_owned()])));
     assert_eq!((&guest.wants().samples, &guest.wants().logs), (&None, &None));
-    assert!(guest.is_slow(), "not known yet");
     let batch = SeriesBatch {
         rows: 3,
         symbols: symbols(&["__name__", "up", "drop_me"]),
