@@ -43,7 +43,7 @@ fn nothing_to_call() {
 fn another_contract() {
     let newer = r#"(component (instance $i) (export "weir:plugin/series@0.2.0" (instance $i)))"#;
     let e = wat(newer);
-    assert!(e.contains("built against weir:plugin 0.2.0, and this weir has 0.1.0: update weir"), "{e}");
+    assert!(e.contains("built against weir:plugin 0.2.0, and this weir has 0.1.1: update weir"), "{e}");
 }
 
 #[test]
