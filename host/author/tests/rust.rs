@@ -58,7 +58,7 @@ name = "steps"
 samples = "a -1"
 out = "a 1"
 [[case.step]]
-series = 'a{mode="panic"}'
+series = 'a{instance="x", mode="error"}'
 error = "something else"
 metrics = "x 1"
 "#;
