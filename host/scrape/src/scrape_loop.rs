@@ -167,14 +167,26 @@ impl Loop {
             self.shared.metrics.interval(plan.target.interval, started - at);
         }
         let mut body = self.shared.bodies.take();
-        let fetched = fetch(&plan, &mut body).await;
+        let fetched = match fetch(&plan, &mut body).await {
+            Ok(()) => Ok(body),
+            Err(error) => {
+                // what is of no use does not stay while a pipeline is waited for, and is gone when its failure is counted
+                self.shared.bodies.give_back(body);
+                Err(error)
+            }
+        };
         let generation = self.outlet.begin().await;
         self.last = Some((time, started));
         if self.generation.replace(generation) != Some(generation) {
             self.memory.new_generation();
         }
-        self.page(&plan, time, started, fetched.map(|()| body.bytes.as_slice()));
-        self.shared.bodies.give_back(body);
+        match fetched {
+            Ok(body) => {
+                self.page(&plan, time, started, Ok(&body.bytes));
+                self.shared.bodies.give_back(body);
+            }
+            Err(error) => self.page(&plan, time, started, Err(error)),
+        }
     }
 
     /// Makes a page of a fetched body, or of none, and hands it on.
