@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     /// The path that names the file's stream; the file itself may have been renamed since.
     pub(crate) path: PathBuf,
     pub(crate) key: FileKey,
+    /// When the file was made; see [`born`](crate::moment::born).
+    pub(crate) born: i64,
     pub(crate) position: Position,
     /// Whether all of it was read before it went. One that was not and cannot be found is counted as vanished.
     pub(crate) finished: bool,
@@ -134,6 +136,9 @@ struct DocumentEntry {
     path: String,
     dev: u64,
     inode: u64,
+    /// Not known to programs that wrote none, nor of every file system.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    born: i64,
     offset: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     mid_line: bool,
@@ -147,12 +152,18 @@ struct DocumentEntry {
     seen: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(born: &i64) -> bool {
+    *born == 0
+}
+
 impl From<&Checkpoint> for Document {
     fn from(checkpoint: &Checkpoint) -> Self {
         let files = checkpoint.files.iter().map(|e| DocumentEntry {
             path: e.path.to_string_lossy().into_owned(),
             dev: e.key.dev,
             inode: e.key.inode,
+            born: e.born,
             offset: e.position.offset,
             mid_line: e.position.mid_line,
             head_bytes: e.position.fingerprint.len,
@@ -171,6 +182,7 @@ impl From<Document> for Checkpoint {
         let files = document.files.into_iter().map(|e| Entry {
             path: e.path.into(),
             key: FileKey { dev: e.dev, inode: e.inode },
+            born: e.born,
             position: Position {
                 offset: e.offset,
                 mid_line: e.mid_line,
@@ -198,7 +210,7 @@ mod tests {
         let (fingerprint, before) = (Fingerprint { len: 7, crc: 9 }, Fingerprint { len: 3, crc: 1 });
         let position = Position { offset: 7, mid_line: true, fingerprint, before };
         let key = FileKey { dev: 1, inode: u64::MAX };
-        let entry = Entry { path: "/var/log/ä".into(), key, position, finished: true, seen: 5 };
+        let entry = Entry { path: "/var/log/ä".into(), key, born: -1, position, finished: true, seen: 5 };
         let checkpoint = Checkpoint { last_time: 42, files: vec![entry] };
         store(&path, &Checkpoint::default()).unwrap();
         store(&path, &checkpoint).unwrap();
@@ -225,11 +237,13 @@ mod tests {
         let print = || any::<(u32, u32)>().prop_map(|(len, crc)| Fingerprint { len, crc });
         let position = (any::<u64>(), any::<bool>(), print(), print())
             .prop_map(|(offset, mid_line, fingerprint, before)| Position { offset, mid_line, fingerprint, before });
-        let place = ("/[a-z/\"\\\\é]{0,12}", any::<(u64, u64)>());
-        let entry =
-            (place, position, any::<(bool, u64)>()).prop_map(|((path, (dev, inode)), position, (finished, seen))| {
-                Entry { path: path.into(), key: FileKey { dev, inode }, position, finished, seen }
-            });
+        let place = ("/[a-z/\"\\\\é]{0,12}", any::<(u64, u64, i64)>());
+        let entry = (place, position, any::<(bool, u64)>()).prop_map(
+            |((path, (dev, inode, born)), position, (finished, seen))| {
+                let key = FileKey { dev, inode };
+                Entry { path: path.into(), key, born, position, finished, seen }
+            },
+        );
         (any::<i64>(), prop::collection::vec(entry, 0..4))
             .prop_map(|(last_time, files)| Checkpoint { last_time, files })
     }

@@ -1,9 +1,9 @@
 //! Which files are open: no more than the source may hold.
 
+use std::fs::File;
 use std::io;
 
 use crate::followed::{Standing, open};
-use crate::identity::FileKey;
 use crate::reader::Reader;
 
 /// How many files a source may hold open: what its settings say, but no more than a quarter of what the process may have.
@@ -26,20 +26,18 @@ impl Reader {
             return true;
         }
         let location = file.location.clone();
-        if self.open_files >= self.max_open && !self.close_one() {
+        if self.open_files >= self.max_open && !self.close_one() && !self.is_waited_for(id) {
             return false;
         }
-        match open(&location).and_then(|f| Ok((FileKey::of(&f.metadata()?), f))) {
-            Ok((key, opened)) => {
+        match open(&location).and_then(|f| Ok((f.metadata()?, f))) {
+            Ok((metadata, opened)) => {
                 let Some(file) = self.files.get_mut(&id) else { return false };
-                if key != file.key {
+                if !file.known().is(&metadata) {
                     // replaced since it was looked at
                     self.look_at(id);
                     return false;
                 }
-                file.file = Some(opened);
-                self.open_files += 1;
-                self.opened.push_back((id, file.used));
+                self.opened(id, opened);
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,6 +53,33 @@ impl Reader {
                 false
             }
         }
+    }
+
+    /// Opens a file before its turn comes, where there are descriptors to spare: while the outlet takes nothing, files are
+    /// rotated on, and deleted in the end. Some descriptors are left to the files whose turn it is, for those held here may
+    /// have to wait for them.
+    pub(crate) fn hold_open(&mut self, id: u64) {
+        let Some(file) = self.files.get(&id).filter(|f| f.file.is_none()) else { return };
+        if self.open_files >= self.max_open * 3 / 4 {
+            return;
+        }
+        // what cannot be opened now is complained of when it is to be read
+        let Ok(opened) = open(&file.location) else { return };
+        if opened.metadata().is_ok_and(|m| file.known().is(&m)) {
+            self.opened(id, opened);
+        }
+    }
+
+    fn opened(&mut self, id: u64, opened: File) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        file.file = Some(opened);
+        self.open_files += 1;
+        self.in_use.push_back((id, file.used));
+    }
+
+    /// Whether an open file cannot be read before this one: there, one descriptor more than there may be lets both go.
+    fn is_waited_for(&self, id: u64) -> bool {
+        self.files.values().any(|f| f.after == Some(id) && f.file.is_some())
     }
 
     /// The process has no descriptor left, for whatever reason: this source makes do with fewer from now on, and leaves
@@ -74,12 +99,12 @@ impl Reader {
     /// name any more.
     fn close_one(&mut self) -> bool {
         // after one time round, nobody can have been used since
-        for _ in 0..self.opened.len() * 2 {
-            let Some((id, used)) = self.opened.pop_front() else { break };
+        for _ in 0..self.in_use.len() * 2 {
+            let Some((id, used)) = self.in_use.pop_front() else { break };
             match self.files.get(&id) {
                 Some(file) if file.file.is_none() => {}
                 Some(file) if file.used != used || file.standing == Standing::Detached => {
-                    self.opened.push_back((id, file.used));
+                    self.in_use.push_back((id, file.used));
                 }
                 Some(_) => {
                     self.close(id);
@@ -96,9 +121,9 @@ impl Reader {
             self.open_files -= 1;
         }
         // entries of files closed otherwise are skipped above; where that never runs they must not pile up
-        if self.opened.len() > self.open_files * 2 + 16 {
+        if self.in_use.len() > self.open_files * 2 + 16 {
             let files = &self.files;
-            self.opened.retain(|(id, _)| files.get(id).is_some_and(|f| f.file.is_some()));
+            self.in_use.retain(|(id, _)| files.get(id).is_some_and(|f| f.file.is_some()));
         }
     }
 

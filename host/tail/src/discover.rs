@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use weir_model::LabelsBuilder;
 
 use crate::checkpoint::Entry;
-use crate::followed::{Followed, Standing, open};
-use crate::identity::{FileKey, find_in_directory};
+use crate::followed::{Followed, Known, Standing, open};
+use crate::identity::FileKey;
 use crate::metrics::Rotation;
+use crate::moment::{Moment, born, born_apart, modified};
 use crate::progress::{Position, Progress};
 use crate::reader::Reader;
 use crate::settings::ReadFrom;
@@ -60,10 +61,31 @@ impl Reader {
             self.recover_rotated(&found);
         }
         let scan = self.scans + 1;
-        for path in found.paths {
+        // Known paths come first: a file that left one is known then, and so is what came and was renamed behind it, before
+        // it is found under its new name.
+        let (known, new): (Vec<_>, Vec<_>) = found.paths.into_iter().partition(|path| self.by_path.contains_key(path));
+        self.look_at_paths(known, scan);
+        let is_missing = |id: &u64| self.files.get(id).is_some_and(|f| f.scan != scan);
+        let missing: Vec<u64> = self.by_path.values().copied().filter(is_missing).collect();
+        for id in missing {
+            self.look_at(id);
+        }
+        self.due.extend(self.awaited.iter().map(|(path, _)| path.clone()));
+        self.look_into_gaps();
+        self.look_at_paths(new, scan);
+        self.scans = scan;
+        self.forget_parked();
+        self.forget_gaps(MAX_REMEMBERED);
+        self.listings.clear();
+    }
+
+    /// Looks at what the globs found.
+    fn look_at_paths(&mut self, paths: Vec<PathBuf>, scan: u64) {
+        for path in paths {
+            let now = Moment::now();
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => {
-                    self.observe(&path, &metadata);
+                    self.observe(&path, &metadata, now);
                     if let Some(file) = self.by_key.get(&FileKey::of(&metadata)).and_then(|id| self.files.get_mut(id)) {
                         file.scan = scan;
                     }
@@ -75,8 +97,6 @@ impl Reader {
                 }
             }
         }
-        self.scans = scan;
-        self.forget_parked();
     }
 
     /// Whether a directory has changed since the globs were last expanded.
@@ -91,15 +111,19 @@ impl Reader {
     /// Looks at one file: has it grown, has it gone?
     pub(crate) fn look_at(&mut self, id: u64) {
         let Some(file) = self.files.get_mut(&id) else { return };
+        let now = Moment::now();
         let metadata = match (&file.file, file.standing) {
             (Some(open), Standing::Detached) => open.metadata(),
             _ => fs::metadata(&file.location),
         };
         match metadata {
-            Ok(metadata) if FileKey::of(&metadata) == file.key => self.note(id, &metadata),
+            Ok(metadata) if file.known().is(&metadata) => {
+                file.seen = now;
+                self.note(id, &metadata);
+            }
             Ok(metadata) if metadata.is_file() && file.standing == Standing::Attached => {
                 let path = file.path.clone();
-                self.observe(&path, &metadata);
+                self.observe(&path, &metadata, now);
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => self.read_failed(id, &error),
             _ => self.gone(id),
@@ -108,7 +132,7 @@ impl Reader {
 
     /// The file looks like this now.
     fn note(&mut self, id: u64, metadata: &Metadata) {
-        let Some(file) = self.files.get_mut(&id).filter(|f| f.key == FileKey::of(metadata)) else { return };
+        let Some(file) = self.files.get_mut(&id).filter(|f| f.known().is(metadata)) else { return };
         if file.look(metadata) {
             if file.standing == Standing::Parked {
                 self.rotate_away(id);
@@ -122,50 +146,64 @@ impl Reader {
         let Some(file) = self.files.get_mut(&id) else { return };
         match file.standing {
             Standing::Attached => {
-                self.awaited.push((file.path.clone(), Instant::now()));
+                let path = file.path.clone();
+                self.awaited.push((path.clone(), Instant::now()));
                 self.detach(id);
+                self.close_gap(&path, None);
             }
-            Standing::Detached if file.file.is_none() => {
-                if let Some(location) = find_beside(&file.location, file.key) {
-                    file.location = location;
-                } else {
-                    file.standing = Standing::Parked;
-                    file.at_end = true;
-                    self.metrics.rotated(Rotation::Vanish);
-                }
-            }
+            Standing::Detached if file.file.is_none() => self.find_again(id),
             Standing::Detached | Standing::Parked => file.scan = 0,
+        }
+    }
+
+    /// A rotated file that is not open is not where it was.
+    fn find_again(&mut self, id: u64) {
+        let location = self.find_beside(id);
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if let Some(location) = location {
+            file.location = location;
+            file.at_end = false;
+            self.hold_open(id);
+            self.enqueue(id);
+        } else {
+            file.standing = Standing::Parked;
+            file.at_end = true;
+            self.metrics.rotated(Rotation::Vanish);
+            tracing::info!(path = %file.path.display(), kind = ?Rotation::Vanish, "log file was rotated");
         }
     }
 
     /// New files under the paths of files that went away.
     pub(crate) fn look_for_awaited(&mut self, now: Instant) {
         for (path, since) in std::mem::take(&mut self.awaited) {
+            let now_there = Moment::now();
             match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => self.observe(&path, &metadata),
+                Ok(metadata) if metadata.is_file() => self.observe(&path, &metadata, now_there),
                 _ if now.saturating_duration_since(since) < AWAIT => self.awaited.push((path, since)),
                 _ => {}
             }
         }
     }
 
-    /// There is a file at `path`.
-    fn observe(&mut self, path: &Path, metadata: &Metadata) {
+    /// There is a file at `path`: so it was found after the moment `now`.
+    fn observe(&mut self, path: &Path, metadata: &Metadata, now: Moment) {
         let key = FileKey::of(metadata);
         if let Some(&id) = self.by_path.get(path) {
-            if self.files.get(&id).is_some_and(|f| f.key == key) {
+            if let Some(file) = self.files.get_mut(&id).filter(|f| f.known().is(metadata)) {
+                file.seen = now;
                 self.note(id, metadata);
                 return;
             }
             self.detach(id);
         }
+        self.close_gap(path, Some((key, born(metadata))));
         if let Some(&id) = self.by_key.get(&key) {
             if self.moved(id, path, metadata) {
                 return;
             }
             self.retire(id);
         }
-        self.adopt(path, metadata);
+        self.adopt(path, metadata, now);
     }
 
     /// A known file seen under another path than its own; false when it only has the inode of a file that is gone.
@@ -175,21 +213,23 @@ impl Reader {
             // a second name of it: a hard link, or a symbolic link that another glob found
             return true;
         }
-        if file.file.is_none() && !holds(path, &file.position) {
+        if !file.known().is(metadata) || (file.file.is_none() && !holds(path, &file.position)) {
             return false;
         }
         path.clone_into(&mut file.location);
         if file.path == path {
             file.standing = Standing::Attached;
+            file.seen = Moment::now();
             self.by_path.insert(path.to_owned(), id);
         }
         self.note(id, metadata);
         true
     }
 
-    fn adopt(&mut self, path: &Path, metadata: &Metadata) {
+    fn adopt(&mut self, path: &Path, metadata: &Metadata, now: Moment) {
         let key = FileKey::of(metadata);
         let known = self.remembered.remove(&key).or_else(|| self.remembered_elsewhere(path, key));
+        let known = known.filter(|e| !born_apart(e.born, born(metadata)));
         // under its old path, reading tells whether it is still the same file; under a new one it must be told now
         let known = known.filter(|e| e.path == path || (e.position.fingerprint.len > 0 && holds(path, &e.position)));
         let (stream, position) = match known {
@@ -198,8 +238,9 @@ impl Reader {
             None => (path.to_owned(), Position::default()),
         };
         let attached = stream == path;
-        let id = self.follow(stream, path, key, position);
+        let id = self.follow(stream, path, Known::of(metadata), position);
         if let Some(file) = self.files.get_mut(&id) {
+            file.seen = now;
             file.by_symlink = fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
         }
         if attached {
@@ -209,6 +250,7 @@ impl Reader {
         } else {
             self.rotate_away(id);
         }
+        self.hold_open(id);
         self.note(id, metadata);
     }
 
@@ -219,7 +261,7 @@ impl Reader {
         self.remembered.remove(&old)
     }
 
-    pub(crate) fn follow(&mut self, stream: PathBuf, location: &Path, key: FileKey, position: Position) -> u64 {
+    pub(crate) fn follow(&mut self, stream: PathBuf, location: &Path, known: Known, position: Position) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let mut labels = LabelsBuilder::default();
@@ -232,12 +274,12 @@ impl Reader {
         let is_older = |id: &&u64| self.files.get(id).is_some_and(|f| f.path == stream);
         let after = self.rotated.iter().rev().find(is_older).copied();
         let progress = Progress::new(position, self.unacked.clone(), self.wake.clone());
-        let mut file = Followed::new(key, stream, labels.finish().to_owned(), position, progress);
+        let mut file = Followed::new(known, stream, labels.finish().to_owned(), position, progress);
         file.after = after;
         location.clone_into(&mut file.location);
         tracing::debug!(path = %location.display(), offset = position.offset, "following log file");
         self.files.insert(id, file);
-        self.by_key.insert(key, id);
+        self.by_key.insert(known.key, id);
         id
     }
 
@@ -249,28 +291,33 @@ impl Reader {
         file.changed = Instant::now();
         self.by_path.remove(&file.path);
         self.rotate_away(id);
+        let beside = self.find_beside(id);
         let Some(file) = self.files.get_mut(&id) else { return };
         let linked = file.file.as_ref().is_some_and(|f| {
             use std::os::unix::fs::MetadataExt;
             f.metadata().is_ok_and(|m| m.nlink() > 0)
         });
-        let kind = match (&file.file, find_beside(&file.location, file.key)) {
+        let kind = match (&file.file, beside) {
             (_, Some(location)) => {
                 file.location = location;
-                if file.by_symlink { Rotation::Symlink } else { Rotation::Rename }
+                Some(if file.by_symlink { Rotation::Symlink } else { Rotation::Rename })
             }
-            (Some(_), None) if file.by_symlink && linked => Rotation::Symlink,
-            (Some(_), None) if linked => Rotation::Rename,
-            (Some(_), None) => Rotation::Delete,
+            (Some(_), None) if file.by_symlink && linked => Some(Rotation::Symlink),
+            (Some(_), None) if linked => Some(Rotation::Rename),
+            (Some(_), None) => Some(Rotation::Delete),
             (None, None) => {
-                file.standing = Standing::Parked;
+                // Looked for once more at the next poll: names change just now. Nobody waits for it.
                 file.at_end = true;
-                Rotation::Vanish
+                None
             }
         };
-        self.metrics.rotated(kind);
-        tracing::info!(path = %file.path.display(), ?kind, "log file was rotated");
-        self.enqueue(id);
+        if let Some(kind) = kind {
+            self.metrics.rotated(kind);
+            tracing::info!(path = %file.path.display(), ?kind, "log file was rotated");
+            self.enqueue(id);
+        }
+        self.hold_open(id);
+        self.open_gap(id);
     }
 
     pub(crate) fn rotate_away(&mut self, id: u64) {
@@ -294,7 +341,7 @@ impl Reader {
         }
     }
 
-    fn retire(&mut self, id: u64) {
+    pub(crate) fn retire(&mut self, id: u64) {
         self.close(id);
         let Some(file) = self.files.remove(&id) else { return };
         if self.by_key.get(&file.key) == Some(&id) {
@@ -305,7 +352,8 @@ impl Reader {
         }
         let seen = (wall_clock() / 1_000_000_000) as u64;
         let finished = file.is_finished();
-        let entry = Entry { path: file.path, key: file.key, position: file.progress.safe(), finished, seen };
+        let (key, born, position) = (file.key, file.born, file.progress.safe());
+        let entry = Entry { path: file.path, key, born, position, finished, seen };
         self.remembered.insert(entry.key, entry);
     }
 
@@ -334,9 +382,8 @@ impl Reader {
 /// The modification time of a directory (ns), or [`UNSETTLED`] where a change could still leave it as it is: the kernel
 /// stamps with the granularity of its tick, 10 ms at most.
 fn settled_mtime(path: &Path) -> i64 {
-    use std::os::unix::fs::MetadataExt;
     let Ok(metadata) = fs::metadata(path) else { return MISSING };
-    let mtime = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+    let mtime = modified(&metadata);
     if wall_clock().saturating_sub(mtime).abs() < TICK { UNSETTLED } else { mtime }
 }
 
@@ -354,8 +401,4 @@ fn end_of(path: &Path) -> Position {
     };
     // what cannot be opened now is read from its beginning once it can
     read().unwrap_or_default()
-}
-
-fn find_beside(location: &Path, key: FileKey) -> Option<PathBuf> {
-    find_in_directory(location.parent()?, key)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use weir_model::LabelSet;
 
 use crate::frame::{FrameLimits, Lines, frame_utf8};
 use crate::identity::{FileKey, read_full_at};
+use crate::moment::{Moment, born, born_apart, modified};
 use crate::progress::{Position, Progress};
 use crate::utf16::frame_utf16;
 
@@ -35,9 +36,30 @@ enum Encoding {
     Utf16 { big_endian: bool },
 }
 
+/// What tells a file from all others, those included that had its inode before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) key: FileKey,
+    /// See [`born`].
+    pub(crate) born: i64,
+}
+
+impl Known {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { key: FileKey::of(metadata), born: born(metadata) }
+    }
+
+    /// Whether this is the file that `metadata` is of.
+    pub(crate) fn is(self, metadata: &Metadata) -> bool {
+        self.key == FileKey::of(metadata) && !born_apart(self.born, born(metadata))
+    }
+}
+
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Followed {
     pub(crate) key: FileKey,
+    /// See [`born`].
+    pub(crate) born: i64,
     /// The path that names the stream.
     pub(crate) path: PathBuf,
     /// The path under which the file can be opened.
@@ -56,6 +78,10 @@ pub(crate) struct Followed {
     pub(crate) at_end: bool,
     /// When it last grew.
     pub(crate) changed: Instant,
+    /// A moment at which its path still led to it, the last one known.
+    pub(crate) seen: Moment,
+    /// How far it was read before it was cut or written anew the last time, and when that was noticed.
+    pub(crate) former: Option<(Position, Instant)>,
     /// The reader's turn in which it was last used.
     pub(crate) used: u64,
     /// An older file of the same stream that is to be read to its end first.
@@ -75,14 +101,15 @@ pub(crate) struct Turn {
     pub(crate) lines: Lines,
     /// Bytes consumed.
     pub(crate) bytes: u64,
-    /// The file had been truncated or written anew, and was begun from its start.
-    pub(crate) restarted: bool,
+    /// The file had been truncated or written anew, and was begun from its start: how far it had been read.
+    pub(crate) restarted: Option<Position>,
 }
 
 impl Followed {
-    pub(crate) fn new(key: FileKey, path: PathBuf, labels: LabelSet, position: Position, progress: Progress) -> Self {
+    pub(crate) fn new(file: Known, path: PathBuf, labels: LabelSet, position: Position, progress: Progress) -> Self {
         Self {
-            key,
+            key: file.key,
+            born: file.born,
             location: path.clone(),
             path,
             labels,
@@ -95,6 +122,8 @@ impl Followed {
             queued: false,
             at_end: false,
             changed: Instant::now(),
+            seen: Moment::now(),
+            former: None,
             used: 0,
             after: None,
             scan: 0,
@@ -102,6 +131,11 @@ impl Followed {
             encoding: None,
             hole: false,
         }
+    }
+
+    /// What tells it from others.
+    pub(crate) fn known(&self) -> Known {
+        Known { key: self.key, born: self.born }
     }
 
     /// Notes what the file looks like now; true when that has changed.
@@ -134,10 +168,9 @@ impl Followed {
         let metadata = file.metadata()?;
         let size = metadata.len();
         if !self.position.fits(file)? {
-            self.position = Position::default();
+            turn.restarted = Some(std::mem::take(&mut self.position));
             self.encoding = None;
             self.hole = true;
-            turn.restarted = true;
         }
         self.looks = looks_of(&metadata);
         let from = self.position.offset;
@@ -236,7 +269,7 @@ fn detect(head: &[u8], last: bool) -> Option<(Encoding, usize)> {
 }
 
 fn looks_of(metadata: &Metadata) -> (u64, i64) {
-    (metadata.len(), metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()))
+    (metadata.len(), modified(metadata))
 }
 
 /// Opens a file to read, never waiting for the other side of a pipe that took its place.

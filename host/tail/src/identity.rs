@@ -3,7 +3,6 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
 
 /// Most bytes of a file's head that its fingerprint covers: enough to tell logs with a common banner apart, and one
 /// page read from the cache.
@@ -82,19 +81,6 @@ pub fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<u
         }
     }
     Ok(filled)
-}
-
-/// Looks in a directory for a file by its key: a rotated log is usually still beside the new one, under a name that
-/// no glob covers.
-pub fn find_in_directory(directory: &Path, key: FileKey) -> Option<PathBuf> {
-    use std::os::unix::fs::DirEntryExt;
-    std::fs::read_dir(directory).ok()?.flatten().find_map(|entry| {
-        if entry.ino() != key.inode {
-            return None;
-        }
-        let metadata = entry.metadata().ok()?;
-        (metadata.is_file() && FileKey::of(&metadata) == key).then(|| entry.path())
-    })
 }
 
 #[cfg(test)]

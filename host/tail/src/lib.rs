@@ -14,7 +14,12 @@
 //! - deleted: it is read to its end through the open descriptor.
 //! - renamed while weir was away: it is looked for by its inode beside its old path, and with it younger files whose names
 //!   rotation gives (`app.log.1`, `app.log-20261125`): they came and were renamed while weir was away.
-//! - renamed before weir ever saw it, while it ran: only a glob that matches its new name finds it.
+//! - renamed before weir ever saw it, while it ran: it came between two files of its path, and is found beside them when the
+//!   path is found to lead elsewhere, under a name that rotation gives (also `app-2026-11-25.log`), and made since the path was last
+//!   looked at. It is read before the file that is there now. Of several, the oldest is read first. What was there before weir
+//!   first looked, what is compressed and copies are not taken. (The clock of the file system must not be behind the machine's.)
+//! - rotated while the outlet takes nothing: weir goes on looking, and holds what it finds open (with up to three quarters of
+//!   `max_open_files`), so that what is deleted meanwhile can be read later; its disk space is free only then.
 //! - gone while weir was away (deleted, or compressed): what it got since is lost; the event is counted.
 //! - a copy is another file: where logs are rotated by copytruncate, let no glob match the copies. (To know a copy, all of
 //!   it would have to be compared with all that was read, while it is still being made and its original not yet cut; two
@@ -35,8 +40,12 @@ mod descriptors;
 mod discover;
 mod followed;
 pub mod frame;
+mod generation_names;
+mod generations;
 pub mod identity;
+mod listing;
 mod metrics;
+mod moment;
 mod outlet;
 mod patterns;
 mod progress;

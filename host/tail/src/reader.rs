@@ -16,8 +16,11 @@ use crate::checkpoint::{Checkpoint, Entry};
 use crate::descriptors::most_open;
 use crate::followed::{Followed, Standing, Turn};
 use crate::frame::FrameLimits;
+use crate::generations::Gap;
 use crate::identity::FileKey;
+use crate::listing::Listings;
 use crate::metrics::{Rotation, SourceMetrics};
+use crate::moment::Moment;
 use crate::patterns::Patterns;
 use crate::progress::{Position, Unacked};
 use crate::settings::FileLogsSettings;
@@ -69,10 +72,17 @@ pub(crate) struct Reader {
     pub(crate) remembered: HashMap<FileKey, Entry>,
     /// Paths whose file went away; a new one is expected.
     pub(crate) awaited: Vec<(PathBuf, Instant)>,
+    /// Streams whose path led elsewhere or nowhere, until what came in between is taken up.
+    pub(crate) gaps: HashMap<PathBuf, Gap>,
+    /// Those of them to look into at the next poll.
+    pub(crate) due: Vec<PathBuf>,
+    pub(crate) listings: Listings,
     /// The directories in which a new file could match, with their modification times (ns) before they were listed.
     pub(crate) directories: HashMap<PathBuf, i64>,
     pub(crate) ready: VecDeque<u64>,
     pub(crate) scans: u64,
+    /// Before the first look at any file.
+    pub(crate) began: Moment,
     /// Files of the checkpoint that were renamed meanwhile were looked for.
     pub(crate) recovered: bool,
     pub(crate) scan_soon: bool,
@@ -84,7 +94,7 @@ pub(crate) struct Reader {
     /// How many may be open.
     pub(crate) max_open: usize,
     /// Open files, roughly in the order of their use, each with the turn in which it was used.
-    pub(crate) opened: VecDeque<(u64, u64)>,
+    pub(crate) in_use: VecDeque<(u64, u64)>,
     /// Files that were rotated away and are not finished.
     pub(crate) rotated: Vec<u64>,
     poll_from: u64,
@@ -92,6 +102,8 @@ pub(crate) struct Reader {
     pub(crate) stored: Option<Checkpoint>,
     /// The last attempt to write the checkpoint failed.
     pub(crate) store_failed: bool,
+    /// The checkpoint shall know of a file before the first of its lines is handed on.
+    pub(crate) store_soon: bool,
 }
 
 impl Reader {
@@ -123,9 +135,13 @@ impl Reader {
             by_path: HashMap::new(),
             remembered: HashMap::new(),
             awaited: Vec::new(),
+            gaps: HashMap::new(),
+            due: Vec::new(),
+            listings: Listings::default(),
             directories: HashMap::new(),
             ready: VecDeque::new(),
             scans: 0,
+            began: Moment::now(),
             recovered: false,
             scan_soon: false,
             out,
@@ -134,12 +150,13 @@ impl Reader {
             turns: 0,
             open_files: 0,
             max_open: most_open(settings.max_open_files),
-            opened: VecDeque::new(),
+            in_use: VecDeque::new(),
             rotated: Vec::new(),
             poll_from: 0,
             checkpoint_path,
             stored: None,
             store_failed: false,
+            store_soon: false,
             wake,
             settings,
         };
@@ -149,14 +166,13 @@ impl Reader {
 
     /// Reads until the source is stopped.
     pub(crate) fn run(mut self) {
-        self.load_checkpoint();
-        self.scan();
-        self.store_checkpoint();
+        self.begin();
         let mut now = Instant::now();
         let mut next_poll = now + self.settings.poll_interval;
         let mut next_scan = now + self.settings.glob_interval;
         let mut earliest_scan = now;
         let mut next_store = now + self.settings.checkpoint_interval;
+        let mut earliest_store = now;
         let mut busy = true;
         loop {
             if !busy {
@@ -181,6 +197,10 @@ impl Reader {
                 next_scan = now + self.settings.glob_interval.max(took * UPKEEP_SHARE);
                 earliest_scan = now + self.settings.poll_interval.max(took * UPKEEP_SHARE);
             }
+            if self.store_soon && now >= earliest_store {
+                self.store_checkpoint();
+                earliest_store = now + now.elapsed() * UPKEEP_SHARE;
+            }
             busy = self.round();
             now = Instant::now();
             if now >= next_store {
@@ -194,6 +214,16 @@ impl Reader {
         self.finish();
     }
 
+    /// Looks at all files for the first time.
+    pub(crate) fn begin(&mut self) {
+        self.load_checkpoint();
+        // what was there before is told from what comes by when it was made
+        self.began = Moment::next_tick();
+        self.scan();
+        self.store_checkpoint();
+        self.wake.looked();
+    }
+
     fn notice(&mut self) {
         let noticed = self.watch.drain();
         self.scan_soon |= noticed.created || noticed.lost;
@@ -204,7 +234,8 @@ impl Reader {
         }
     }
 
-    fn poll(&mut self, now: Instant) {
+    /// Looks at files in case a notice was missed, and at what there are no notices of.
+    pub(crate) fn poll(&mut self, now: Instant) {
         let mut ids: Vec<u64> = self.files.range(self.poll_from..).map(|(id, _)| *id).take(POLL_SLICE).collect();
         self.poll_from = ids.last().map_or(0, |id| id + 1);
         if ids.len() < POLL_SLICE {
@@ -219,6 +250,7 @@ impl Reader {
             self.finish_if_quiet(id, now);
         }
         self.look_for_awaited(now);
+        self.look_into_gaps();
         self.look_at_directories();
         self.metrics.files.set(self.files.values().filter(|f| f.standing != Standing::Parked).count() as i64);
         self.metrics.open.set(self.open_files as i64);
@@ -244,7 +276,7 @@ impl Reader {
     }
 
     /// Lets each file that waits hand on a batch; true when it is worth going on at once.
-    fn round(&mut self) -> bool {
+    pub(crate) fn round(&mut self) -> bool {
         let mut progress = false;
         for _ in 0..self.ready.len().min(TURNS_A_ROUND) {
             if !self.outlet_has_room() {
@@ -309,7 +341,8 @@ impl Reader {
     fn hand_on(&mut self, id: u64, turn: Turn) {
         let Some(file) = self.files.get_mut(&id) else { return };
         file.complained = false;
-        if turn.restarted {
+        if let Some(former) = turn.restarted {
+            file.former = Some((former, Instant::now()));
             self.metrics.rotated(Rotation::Truncate);
             tracing::info!(path = %file.path.display(), "log file starts over");
             file.progress.jump(Position::default());

@@ -101,6 +101,11 @@ impl Tail {
         Ok(Self { wake, ended: Some(ended), reader: Some(reader), forwarder })
     }
 
+    /// Whether it has looked at all its files once: from then on, what is renamed is followed.
+    pub fn has_looked(&self) -> bool {
+        self.wake.has_looked()
+    }
+
     /// Stops reading, waits at most `patience` for what was handed on to be acknowledged, and writes the checkpoint.
     /// What is not acknowledged by then is read again after the next start.
     pub async fn stop(mut self, patience: Duration) {

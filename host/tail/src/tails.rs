@@ -69,6 +69,11 @@ impl Tails {
         self.running.keys().map(String::as_str)
     }
 
+    /// The sources that have not looked at all their files yet: what is renamed now may be missed.
+    pub fn looking(&self) -> impl Iterator<Item = &str> {
+        self.running.iter().filter(|(_, (_, tail))| !tail.has_looked()).map(|(name, _)| name.as_str())
+    }
+
     /// Stops all sources, at once, and writes their checkpoints.
     pub async fn stop(mut self) {
         let all = self.running.keys().cloned().collect();

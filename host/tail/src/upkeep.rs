@@ -46,6 +46,7 @@ impl Reader {
     }
 
     pub(crate) fn store_checkpoint(&mut self) {
+        self.store_soon = false;
         let checkpoint = self.checkpoint();
         if self.stored.as_ref() == Some(&checkpoint) {
             return;
@@ -77,7 +78,7 @@ impl Reader {
         let seen = now - now % 3600;
         let followed = self.files.values().map(|f| {
             let position = f.progress.safe();
-            Entry { path: f.path.clone(), key: f.key, position, finished: f.is_finished(), seen }
+            Entry { path: f.path.clone(), key: f.key, born: f.born, position, finished: f.is_finished(), seen }
         });
         let mut files: Vec<Entry> = followed.chain(self.remembered.values().cloned()).collect();
         files.sort_unstable_by_key(|e| e.key);

@@ -14,6 +14,7 @@ pub(crate) struct Wake {
 struct Flags {
     events: bool,
     room: bool,
+    looked: bool,
     stop: Option<Stop>,
 }
 
@@ -37,6 +38,16 @@ impl Wake {
     pub(crate) fn room(&self) {
         self.lock().room = true;
         self.changed.notify_one();
+    }
+
+    /// The reader has looked at all its files once, and follows them.
+    pub(crate) fn looked(&self) {
+        self.lock().looked = true;
+    }
+
+    /// Whether the reader has looked at all its files once.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.lock().looked
     }
 
     /// The reader shall end. A later call replaces an earlier one.

@@ -206,6 +206,8 @@ impl Collector {
                 problems.push(format!("plugin {:?} failed too often and rests for a while", plugin.name));
             }
         }
+        let looking = |source| format!("file_logs {source:?} has not looked at all its files yet");
+        problems.extend(self.tails.looking().map(looking));
         problems
     }
 

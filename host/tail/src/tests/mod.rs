@@ -3,6 +3,9 @@
 mod away;
 mod checkpoints;
 mod churn;
+mod driven;
+mod generations;
+mod generations_model;
 mod many;
 mod rotation;
 mod text;
