@@ -1,0 +1,236 @@
+"""Columns as the contract has them: little-endian bytes over one table of strings, searched whole.
+
+A turn of a Python loop in a component costs some 100 ns, a search in C under 1 ns a byte: what can be asked of a whole
+column is asked of the whole column.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, compress, repeat
+from operator import sub
+from typing import Any, Union
+
+Rows = Union[range, "array[int]", list[int]]
+"""Ascending row numbers, each once."""
+
+_numbers = array("I")
+
+
+def iota(count: int) -> array[int]:
+    """0, 1, … count-1, out of a table that grows with the largest batch."""
+    if len(_numbers) < count:
+        _numbers.extend(range(len(_numbers), max(count, 4096)))
+    return _numbers[:count]
+
+
+def u32s(column: bytes) -> array[int]:
+    """A column of unsigned 32-bit numbers."""
+    return array("I", column)
+
+
+def packed(rows: Iterable[int]) -> bytes:
+    """Numbers as an outgoing column."""
+    if isinstance(rows, array):
+        return rows.tobytes()
+    if isinstance(rows, range) and rows.start == 0 and rows.step == 1:
+        return iota(len(rows)).tobytes()
+    return array("I", rows).tobytes()
+
+
+def table(strings: Sequence[str]) -> tuple[str, bytes]:
+    """Strings as an outgoing table: the text, and where each ends in bytes of UTF-8."""
+    text = "".join(strings)
+    # half of a surrogate pair is no text: encoding it is where that is found
+    lengths: Iterable[int] = map(len, strings) if text.isascii() else [len(s.encode()) for s in strings]
+    return text, array("I", accumulate(lengths)).tobytes()
+
+
+class Strings:
+    """A table of strings. It is searched as text where all of it is ASCII, else as UTF-8, whose offsets the ends are."""
+
+    __slots__ = ("text", "ends", "ascii", "_hay", "_list")
+
+    def __init__(self, text: str, ends: bytes) -> None:
+        self.text = text
+        self.ends = u32s(ends)
+        self.ascii = text.isascii()
+        self._hay: Any = None
+        self._list: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def hay(self) -> Any:
+        """What is searched."""
+        if self._hay is None:
+            self._hay = self.text if self.ascii else self.text.encode()
+        return self._hay
+
+    def needle(self, text: str) -> str | bytes:
+        """What is searched for."""
+        return text if self.ascii else text.encode()
+
+    def __getitem__(self, i: int) -> str:
+        if self._list is not None:
+            return self._list[i]
+        part = self.hay()[self.ends[i - 1] if i else 0 : self.ends[i]]
+        return part if isinstance(part, str) else part.decode()
+
+    def all(self) -> list[str]:
+        """Every string, cut once."""
+        if self._list is None:
+            hay = self.hay()
+            starts = chain((0,), self.ends)
+            if isinstance(hay, str):
+                self._list = [hay[a:b] for a, b in zip(starts, self.ends)]
+            else:
+                self._list = [hay[a:b].decode() for a, b in zip(starts, self.ends)]
+        return self._list
+
+    def some(self, which: Rows) -> list[str]:
+        """Some of the strings."""
+        if self._list is not None or 4 * len(which) > len(self.ends):
+            return list(map(self.all().__getitem__, which))
+        hay, ends = self.hay(), self.ends
+        parts = [hay[ends[i - 1] if i else 0 : ends[i]] for i in which]
+        return parts if self.ascii else [part.decode() for part in parts]
+
+    def index(self, text: str) -> int:
+        """The index of a string, or -1."""
+        hay, what, ends = self.hay(), self.needle(text), self.ends
+        if not what:
+            # an empty string is where two ends are the same, or the first is 0
+            return next((i for i, (a, b) in enumerate(zip(chain((0,), ends), ends)) if a == b), -1)
+        length, at = len(what), hay.find(what)
+        while at >= 0:
+            i = bisect_right(ends, at)
+            if at + length == ends[i] and at == (ends[i - 1] if i else 0):
+                return i
+            at = hay.find(what, at + 1)
+        return -1
+
+    def containing(self, text: str) -> Rows:
+        """The strings that hold `text`."""
+        hay, what, ends = self.hay(), self.needle(text), self.ends
+        if not what:
+            return range(len(ends))
+        out: list[int] = []
+        length, row, find = len(what), 0, hay.find
+        at = find(what)
+        while at >= 0:
+            row = bisect_right(ends, at, row)
+            end = ends[row]
+            if at + length <= end:
+                out.append(row)
+                at = find(what, end)
+            else:  # it reaches over the end of a string
+                at = find(what, at + 1)
+        return out
+
+
+class Sets:
+    """Label sets over a table of strings, and which row has which."""
+
+    __slots__ = ("strings", "pairs", "ends", "of_row", "rows", "_columns", "_texts", "_words")
+
+    def __init__(self, rows: int, strings: Strings, pairs: bytes, ends: bytes, of_row: bytes) -> None:
+        self.rows = rows
+        self.strings = strings
+        self.pairs = pairs
+        self.ends = u32s(ends)
+        self.of_row = u32s(of_row) if of_row else None
+        self._columns: dict[str, list[int]] = {}
+        self._texts: dict[str, list[str | None]] = {}
+        self._words: dict[int, str] = {}
+
+    def word(self, symbol: int) -> str:
+        """A symbol's text, cut once."""
+        text = self._words.get(symbol)
+        if text is None:
+            text = self._words[symbol] = self.strings[symbol]
+        return text
+
+    def labels(self, row: int) -> dict[str, str]:
+        """All labels of a row's set that the plugin wants."""
+        i = self.of_row[row] if self.of_row else row
+        if i >= len(self.ends):
+            return {}
+        start, end = 8 * (self.ends[i - 1] if i else 0), 8 * self.ends[i]
+        numbers = u32s(self.pairs[start:end])
+        return {self.word(name): self.word(value) for name, value in zip(numbers[::2], numbers[1::2])}
+
+    def label(self, row: int, name: str) -> str | None:
+        """One label of a row's set. The first look at a name reads the whole column, the others one place of it."""
+        texts = self._texts.get(name)
+        if texts is None:
+            word = self.word
+            texts = self._texts[name] = [None if v < 0 else word(v) for v in self._column(name)]
+        i = self.of_row[row] if self.of_row else row
+        return texts[i] if i < len(texts) else None
+
+    def _column(self, name: str) -> list[int]:
+        """For each set the symbol of a label's value, -1 where it does not have it."""
+        known = self._columns.get(name)
+        if known is not None:
+            return known
+        count, symbol = len(self.ends), self.strings.index(name) if self.pairs else -1
+        if symbol < 0:
+            out = [-1] * count
+        else:
+            pairs = u32s(self.pairs)
+            names, values = pairs[::2], pairs[1::2]
+            if len(names) == count and names.count(symbol) == count and self.ends[0] == 1:
+                out = values.tolist()  # each set has this label and no other
+            else:
+                hits = list(map(symbol.__eq__, names))
+                lengths = map(sub, self.ends, chain((0,), self.ends))
+                owners = chain.from_iterable(map(repeat, range(count), lengths))
+                found = dict(zip(compress(owners, hits), compress(values, hits)))
+                out = list(map(found.get, range(count), repeat(-1)))
+        self._columns[name] = out
+        return out
+
+    def having(self, name: str, value: str) -> Rows:
+        """The rows whose label has this value, which is not empty: one search for the eight bytes of the pair."""
+        if not self.pairs or (n := self.strings.index(name)) < 0 or (v := self.strings.index(value)) < 0:
+            return []
+        pair, pairs, ends = array("I", (n, v)).tobytes(), self.pairs, self.ends
+        out: list[int] = []
+        single = len(pairs) == 8 * len(ends) and ends.tobytes() == iota(len(ends) + 1)[1:].tobytes()  # a label each
+        at = pairs.find(pair)
+        while at >= 0:
+            if at % 8:
+                at = pairs.find(pair, at + 1)
+            else:
+                place = at // 8
+                out.append(place if single else bisect_right(ends, place))
+                at = pairs.find(pair, at + 8)
+        return self._rows_of(out)
+
+    def passing(self, name: str, passes) -> Rows:
+        """The rows whose label passes; an absent one passes as the empty value. Each distinct value is looked at once."""
+        column = self._column(name)
+        if not column:  # no sets at all: every label is absent
+            return range(self.rows) if passes("") else []
+        word = self.word
+        good = {symbol for symbol in set(column) if passes("" if symbol < 0 else word(symbol))}
+        if not good:
+            return []
+        flags = map(good.__contains__, column)
+        if self.of_row:
+            flags = map(list(flags).__getitem__, self.of_row)
+        return list(compress(range(self.rows), flags))
+
+    def _rows_of(self, sets: list[int]) -> Rows:
+        """The rows that have one of some sets."""
+        if not self.of_row:
+            return sets if len(self.ends) == self.rows else [s for s in sets if s < self.rows]
+        if not sets:
+            return []
+        flags = bytearray(len(self.ends))
+        for s in sets:
+            flags[s] = 1
+        return list(compress(range(self.rows), map(flags.__getitem__, self.of_row)))

@@ -1,0 +1,144 @@
+"""Answers in the making: rows in ascending order, strings that the batch lacks added once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .columns import Rows, iota, packed, table
+
+T = TypeVar("T")
+
+
+@dataclass
+class LabelEdit:
+    """The contract's `label-edit`. A removal travels as an assignment of nothing, which keeps the order of the work."""
+
+    text: str
+    ends: bytes
+    assigned: bytes
+
+
+class Words:
+    """Strings that a batch does not have, each once."""
+
+    __slots__ = ("base", "added")
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+        self.added: dict[str, int] = {}
+
+    def index(self, text: str, what: str) -> int:
+        """The index of a string behind those of the batch."""
+        known = self.added.get(text)
+        if known is None:
+            if not isinstance(text, str):
+                raise TypeError(f"{what} must be a str, not {type(text).__name__}: {text!r}")
+            known = self.added[text] = self.base + len(self.added)
+        return known
+
+
+class LabelOps:
+    """Changes to the labels of rows, in the order of the work."""
+
+    __slots__ = ("words", "rows", "names", "values", "whole")
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.rows = array("I")
+        self.names = array("I")
+        self.values = array("I")
+        self.whole = True
+        """Whether rows ascend so far."""
+
+    def one(self, row: int, name: str, value: str) -> None:
+        """One row gets a label."""
+        name_index = self.words.index(name, "a label's name")
+        value_index = self.words.index(value, f"the value of label {name!r}")
+        rows = self.rows
+        if rows and row < rows[-1]:
+            self.whole = False
+        rows.append(row)
+        self.names.append(name_index)
+        self.values.append(value_index)
+
+    def many(self, rows: Rows, name: str, value: str | Iterable[str]) -> None:
+        """Rows get a label: all one value, or each its own."""
+        count = len(rows)
+        if not count:
+            return
+        index, what = self.words.index, f"the value of label {name!r}"
+        name_index = index(name, "a label's name")
+        if isinstance(value, str):
+            values = array("I", (index(value, what),)) * count
+        else:
+            values = array("I", [index(v, what) for v in value])
+            if len(values) != count:
+                raise ValueError(f"{count} rows, but {len(values)} values for label {name!r}")
+        if self.rows and rows[0] < self.rows[-1]:
+            self.whole = False
+        if isinstance(rows, range) and rows.start == 0:
+            rows = iota(count)
+        self.rows.extend(rows if isinstance(rows, array) else array("I", rows))
+        self.names.extend(array("I", (name_index,)) * count)
+        self.values.extend(values)
+
+    def finish(self) -> LabelEdit | None:
+        """The contract's columns; `None` where nothing changes."""
+        rows, names, values = self.rows, self.names, self.values
+        if not rows:
+            return None
+        if not self.whole:  # stable, so changes of one row stay in order
+            order = sorted(range(len(rows)), key=rows.__getitem__)
+            rows = array("I", map(rows.__getitem__, order))
+            names = array("I", map(names.__getitem__, order))
+            values = array("I", map(values.__getitem__, order))
+        ops = array("I", bytes(12 * len(rows)))
+        ops[0::3], ops[1::3], ops[2::3] = rows, names, values
+        text, ends = table(list(self.words.added))
+        return LabelEdit(text, ends, ops.tobytes())
+
+
+class Dropped:
+    """Rows that are dropped."""
+
+    __slots__ = ("parts", "loose")
+
+    def __init__(self) -> None:
+        self.parts: list[Rows] = []
+        self.loose: list[int] = []
+
+    def all(self) -> Rows:
+        """The rows, ascending, each once."""
+        parts = self.parts + [self.loose] if self.loose else self.parts
+        if not parts:
+            return []
+        if len(parts) == 1 and not self.loose:
+            return parts[0]
+        return sorted(set().union(*parts))
+
+    def finish(self) -> bytes:
+        """The contract's column."""
+        return packed(self.all())
+
+
+class Changes(Generic[T]):
+    """New values of rows; the last one of a row counts."""
+
+    __slots__ = ("by_row",)
+
+    def __init__(self) -> None:
+        self.by_row: dict[int, T] = {}
+
+    def finish(self, dropped: Rows) -> tuple[bytes, list[T]] | None:
+        """Ascending rows that stay, and their values; `None` where nothing changes."""
+        by_row = self.by_row
+        if by_row and dropped:
+            gone = set(dropped)
+            by_row = {row: value for row, value in by_row.items() if row not in gone}
+        if not by_row:
+            return None
+        rows = sorted(by_row)
+        return packed(rows), [by_row[row] for row in rows]
