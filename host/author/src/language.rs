@@ -18,7 +18,9 @@ use crate::tool::Missing;
 
 mod c;
 mod go;
+mod js;
 mod preview1;
+mod python;
 mod rust;
 
 /// For what a component is built.
@@ -66,8 +68,19 @@ pub trait Language: Sync {
     fn sources(&self, project: &Project) -> Vec<PathBuf>;
 }
 
+/// The folder of a language's SDK: beside the author's code, where `weir plugin new` puts it, or in weir's own tree, for the guests
+/// and examples that lie there.
+fn sdk_folder(project: &Project, name: &str) -> PathBuf {
+    let beside = project.dir.join("weir/sdk").join(name);
+    if beside.is_dir() {
+        return beside;
+    }
+    project.dir.ancestors().map(|dir| dir.join("sdk").join(name)).find(|dir| dir.is_dir()).unwrap_or(beside)
+}
+
 /// All languages, in the order that help texts name them.
-pub static ALL: &[&dyn Language] = &[&rust::Rust, &go::Go, &c::C];
+pub static ALL: &[&dyn Language] =
+    &[&rust::Rust, &python::Python, &js::Script::Java, &js::Script::Type, &go::Go, &c::C];
 
 /// What lies at the top of a project and is the author's: files that end so, and folders but for those that builds, tests and weir
 /// fill; and weir's SDK. (What is added at the top later is seen with the next change of what was there.)

@@ -1,0 +1,84 @@
+//! JavaScript and TypeScript: `build.mjs` of the SDK has tsc check, and componentize-qjs make the component.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::error::AuthorError;
+use crate::language::{Language, Mode, sdk_folder};
+use crate::project::Project;
+use crate::tool::{Missing, Tool, run};
+
+/// One of the two languages that share an SDK. See the [module](self).
+pub(super) enum Script {
+    /// `js`.
+    Java,
+    /// `ts`.
+    Type,
+}
+
+impl Script {
+    fn packages(&self) -> &'static [&'static str] {
+        match self {
+            Self::Java => &["componentize-qjs"],
+            Self::Type => &["componentize-qjs", "typescript", "ts-blank-space"],
+        }
+    }
+}
+
+impl Language for Script {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Java => "js",
+            Self::Type => "ts",
+        }
+    }
+
+    fn sdk(&self) -> &'static str {
+        "js"
+    }
+
+    fn template(&self) -> String {
+        let name = match self {
+            Self::Java => "template",
+            Self::Type => "template-ts",
+        };
+        format!("js/{name}")
+    }
+
+    fn toolchain(&self, project: &Project) -> Vec<Missing> {
+        let node = Tool {
+            probe: &["node", "--eval", "process.exit(process.versions.node.split('.')[0] < 20 ? 1 : 0)"],
+            what: "Node.js 20 or later, which runs the compiler,",
+            install: "apt-get install nodejs npm   # where that is an older one: nodejs.org has others",
+        };
+        if let Err(missing) = node.ask() {
+            return vec![missing];
+        }
+        // as the build looks for them: in the project, above it, and in NODE_PATH
+        let resolve = "const [dir, ...names] = process.argv.slice(1); \
+            const { resolve } = require('module').createRequire(dir + '/package.json'); \
+            for (const name of names) try { resolve(name) } catch { console.log(name) }";
+        let mut command = Command::new("node");
+        command.args(["--eval", resolve, "--"]).arg(&project.dir).args(self.packages());
+        let missing = run(&mut command).unwrap_or_default();
+        let missing: Vec<_> = String::from_utf8_lossy(&missing).lines().map(str::to_owned).collect();
+        if missing.is_empty() {
+            return vec![];
+        }
+        let what = format!("{}, of package.json,", missing.join(", "));
+        vec![Missing { what, install: format!("npm install --prefix {}", project.dir.display()) }]
+    }
+
+    fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+        let out = project.build_dir()?.join("js.wasm");
+        let mut node = Command::new("node");
+        node.arg(sdk_folder(project, "js").join("build.mjs")).arg(".").arg("--out").arg(&out).current_dir(&project.dir);
+        run(&mut node)?;
+        std::fs::read(&out).map_err(AuthorError::file(&out))
+    }
+
+    fn sources(&self, project: &Project) -> Vec<PathBuf> {
+        let own = ["src", "package.json", "tsconfig.json"].map(|p| project.dir.join(p));
+        own.into_iter().chain([sdk_folder(project, "js")]).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! Python: `weir.build` of the SDK has componentize-py make the component, with the Python of the project.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::AuthorError;
+use crate::language::{Language, Mode, sdk_folder};
+use crate::project::Project;
+use crate::tool::{Missing, Tool, run};
+
+/// See the [module](self).
+pub(super) struct Python;
+
+impl Language for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn toolchain(&self, project: &Project) -> Vec<Missing> {
+        let python = interpreter(&project.dir);
+        let Some(python) = python.to_str() else { return vec![] };
+        let itself = Tool {
+            probe: &[python, "-c", "import sys; sys.exit(sys.version_info < (3, 10))"],
+            what: "Python 3.10 or later",
+            install: "apt-get install python3 python3-venv",
+        };
+        let componentize = Tool {
+            probe: &[python, "-c", "import componentize_py"],
+            what: "componentize-py, which makes a component of Python,",
+            install: "python3 -m venv .venv\n.venv/bin/pip install -r requirements.txt",
+        };
+        [itself, componentize].iter().find_map(|tool| tool.ask().err()).into_iter().collect()
+    }
+
+    fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+        let out = project.build_dir()?.join("python.wasm");
+        let mut python = Command::new(interpreter(&project.dir));
+        python.args(["-m", "weir.build", "."]).arg("--out").arg(&out).current_dir(&project.dir);
+        // the author's folder stays as it is
+        python.env("PYTHONPATH", sdk_folder(project, "python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        run(&mut python)?;
+        std::fs::read(&out).map_err(AuthorError::file(&out))
+    }
+
+    fn sources(&self, project: &Project) -> Vec<PathBuf> {
+        let own = ["src", "requirements.txt"].map(|p| project.dir.join(p));
+        own.into_iter().chain([sdk_folder(project, "python").join("weir")]).collect()
+    }
+}
+
+/// The Python of the project's environment, of the one that is active, or of the system.
+fn interpreter(project: &Path) -> PathBuf {
+    let active = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
+    [Some(project.join(".venv")), active]
+        .into_iter()
+        .flatten()
+        .map(|environment| environment.join("bin/python"))
+        .find(|python| python.exists())
+        .unwrap_or_else(|| PathBuf::from("python3"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projects_own_python_comes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join(".venv/bin");
+        assert!(!interpreter(dir.path()).starts_with(dir.path()));
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(bin.join("python"), "").unwrap();
+        assert_eq!(interpreter(dir.path()), bin.join("python"));
+    }
+}
