@@ -77,6 +77,7 @@ where
 
 impl<'a> Labels<'a> {
     /// The canonical bytes.
+    #[inline]
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
     }
@@ -84,6 +85,7 @@ impl<'a> Labels<'a> {
     /// Takes bytes that are known to be canonical: a slice of what [`as_bytes`](Self::as_bytes) gave earlier.
     ///
     /// Other bytes do no harm beyond a wrong answer: every reader below stops at the first malformed label.
+    #[inline]
     pub fn from_trusted(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

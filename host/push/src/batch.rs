@@ -33,6 +33,16 @@ impl BatchSettings {
     /// host still fills its requests.
     pub const REMOTE_WRITE: Self = Self { max_records: 10_000, max_bytes: 1 << 20, deadline: Duration::from_secs(1) };
 
+    /// For remote write with other limits: what is more than 10,000 samples has bytes in proportion, up to 16 MiB, which is half
+    /// of what VictoriaMetrics and Prometheus 3 take of a request unpacked.
+    ///
+    /// A deadline beyond the scrape interval puts several scrapes of a target into a request, where a series' labels stand
+    /// once; the limits must leave room for them, or they cut the request first. What waits is not durable: a crash loses it.
+    pub fn remote_write(max_records: u32, deadline: Duration) -> Self {
+        let times = (max_records as usize).div_ceil(Self::REMOTE_WRITE.max_records as usize).clamp(1, 16);
+        Self { max_records, max_bytes: Self::REMOTE_WRITE.max_bytes * times, deadline }
+    }
+
     /// For Loki: 1 MiB before compression as Promtail, a quarter of what a default Loki takes in one message; 1 s as
     /// Promtail. Lines are not counted against a limit of their own: 100,000 only bounds the work of one request.
     pub const LOKI: Self = Self { max_records: 100_000, max_bytes: 1 << 20, deadline: Duration::from_secs(1) };
@@ -92,10 +102,10 @@ impl Batch {
         self.acks.push(ack);
     }
 
-    /// Whether a limit is reached.
+    /// Whether a limit is reached, with so many bytes that are still to be written.
     #[inline]
-    pub(crate) fn is_full(&self, limits: &BatchSettings) -> bool {
-        self.head.len() + self.raw.len() >= limits.max_bytes || self.records >= limits.max_records
+    pub(crate) fn is_full(&self, limits: &BatchSettings, to_come: usize) -> bool {
+        self.head.len() + self.raw.len() + to_come >= limits.max_bytes || self.records >= limits.max_records
     }
 
     /// Whether the oldest record has waited long enough. Starts the wait where there is something new.

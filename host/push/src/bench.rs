@@ -60,6 +60,11 @@ impl Target {
         self.0.accept(page);
     }
 
+    /// Makes a request of what is encoded.
+    pub fn seal(&self) {
+        self.1.seal(0);
+    }
+
     /// Throws away what is encoded.
     pub fn forget(&self) {
         self.1.forget(0);

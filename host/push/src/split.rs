@@ -20,9 +20,9 @@ pub(crate) struct Half {
 pub(crate) fn halves(protocol: Protocol, body: &[u8]) -> Option<[Half; 2]> {
     let raw = snap::raw::Decoder::new().decompress_vec(body).ok()?;
     let (first, second) = match protocol {
-        Protocol::RemoteWrite1 => remote_write(&raw),
+        // messages of the same form: series or streams, whose entries are field 2
+        Protocol::RemoteWrite1 | Protocol::Loki => plain(&raw),
         Protocol::RemoteWrite2 => remote_write_2(&raw),
-        Protocol::Loki => loki(&raw),
     }?;
     Some([pack(&first)?, pack(&second)?])
 }
@@ -37,28 +37,14 @@ fn pack(part: &Part) -> Option<Half> {
     Some(Half { body: body.into(), entries: part.entries as u32 })
 }
 
-/// Every series message of weir's holds one sample.
-fn remote_write(raw: &[u8]) -> Option<(Part, Part)> {
-    let total = Fields(raw).count();
-    if total < 2 {
-        return None;
-    }
-    let mut parts = [vec![], vec![]];
-    for (i, (_, _, whole)) in Fields(raw).enumerate() {
-        parts[usize::from(i >= total / 2)].extend_from_slice(whole);
-    }
-    let [first, second] = parts;
-    Some((Part { raw: first, entries: total / 2 }, Part { raw: second, entries: total - total / 2 }))
-}
-
-/// The same; each half has the symbols that it needs.
+/// Each half has the symbols that it needs.
 fn remote_write_2(raw: &[u8]) -> Option<(Part, Part)> {
     let [first, second] = request::halves(raw)?.map(|(raw, entries)| Part { raw, entries });
     Some((first, second))
 }
 
-/// A stream that the cut goes through is in both halves.
-fn loki(raw: &[u8]) -> Option<(Part, Part)> {
+/// A series or stream that the cut goes through is in both halves.
+fn plain(raw: &[u8]) -> Option<(Part, Part)> {
     let entries = |stream| Fields(stream).filter(|(tag, ..)| *tag == FIELD_2);
     let total: usize = Fields(raw).map(|(_, stream, _)| entries(stream).count()).sum();
     if total < 2 {
@@ -82,7 +68,7 @@ fn loki(raw: &[u8]) -> Option<(Part, Part)> {
     Some((Part { raw: first, entries: cut }, Part { raw: second, entries: total - cut }))
 }
 
-/// Appends a stream with some of its entries.
+/// Appends a series or stream with some of its entries.
 fn put_stream(out: &mut Vec<u8>, stream: &[u8], keep: std::ops::Range<usize>) {
     let mut body = Vec::with_capacity(stream.len());
     let mut entry = 0;
@@ -116,6 +102,14 @@ mod tests {
         snap::raw::Encoder::new().compress_vec(&message.encode_to_vec()).unwrap()
     }
 
+    /// Each sample with its series' labels.
+    fn each_sample(request: &WriteRequest) -> Vec<(Vec<Label>, Sample)> {
+        let of = |series: &TimeSeries| -> Vec<_> {
+            series.samples.iter().map(|sample| (series.labels.clone(), *sample)).collect()
+        };
+        request.timeseries.iter().flat_map(of).collect()
+    }
+
     #[test]
     fn one_entry_and_rubbish_have_no_halves() {
         let entry = Entry { timestamp: None, line: "x".into(), structured_metadata: vec![] };
@@ -127,49 +121,59 @@ mod tests {
 
     proptest! {
         #[test]
-        fn series_are_all_there_in_order(values in prop::collection::vec(any::<i64>(), 2..50)) {
-            let series = |v: &i64| TimeSeries {
-                labels: vec![Label { name: "__name__".into(), value: format!("m{v}") }],
-                samples: vec![Sample { value: 1.0, timestamp: *v }],
+        fn samples_are_all_there_in_order(counts in prop::collection::vec(1usize..5, 1..30)) {
+            prop_assume!(counts.iter().sum::<usize>() > 1);
+            let series = |(i, count): (usize, &usize)| TimeSeries {
+                labels: vec![Label { name: "__name__".into(), value: format!("m{i}") }],
+                samples: (0..*count).map(|n| Sample { value: 1.0, timestamp: n as i64 }).collect(),
             };
-            let whole = WriteRequest { timeseries: values.iter().map(series).collect() };
-            let [a, b] = halves(Protocol::RemoteWrite1, &snappy(&whole)).unwrap();
+            let whole = WriteRequest { timeseries: counts.iter().enumerate().map(series).collect() };
+            let parts = halves(Protocol::RemoteWrite1, &snappy(&whole)).unwrap();
             let read = |half: &Half| {
                 let request = decode::remote_write(&half.body, Limits::default()).unwrap();
-                assert_eq!(request.timeseries.len(), half.entries as usize);
-                request.timeseries
+                let samples = each_sample(&request);
+                assert_eq!(samples.len(), half.entries as usize);
+                samples
             };
-            prop_assert_eq!(a.entries as usize, values.len() / 2);
-            prop_assert_eq!([read(&a), read(&b)].concat(), whole.timeseries);
+            prop_assert!(parts[0].entries.abs_diff(parts[1].entries) <= 1);
+            prop_assert_eq!(parts.each_ref().map(read).concat(), each_sample(&whole));
         }
 
         #[test]
-        fn series_with_symbols_are_all_there_in_order(names in prop::collection::vec("[a-c]{1,2}", 2..50), describe in any::<bool>()) {
+        fn samples_with_symbols_are_all_there_in_order(
+            series in prop::collection::vec(("[a-c]{1,2}", 1usize..5), 1..30),
+            describe in any::<bool>(),
+        ) {
+            let total: usize = series.iter().map(|(_, count)| count).sum();
+            prop_assume!(total > 1);
             let mut symbols = vec![String::new(), "__name__".into(), "help".into()];
-            let series = names.iter().enumerate().map(|(i, name)| {
+            let messages = series.iter().map(|(name, count)| {
                 let value = symbols.iter().position(|s| s == name).unwrap_or_else(|| {
                     symbols.push(name.clone());
                     symbols.len() - 1
                 });
                 v2::TimeSeries {
                     labels_refs: vec![1, value as u32],
-                    samples: vec![v2::Sample { value: f64::from_bits(i as u64), timestamp: i as i64, start_timestamp: 7 }],
+                    samples: (0..*count).map(|n| v2::Sample { value: 1.0, timestamp: n as i64, start_timestamp: 7 }).collect(),
                     metadata: describe.then_some(v2::Metadata { r#type: 1, help_ref: 2, unit_ref: value as u32 }),
                 }
             });
-            let timeseries = series.collect();
+            let timeseries = messages.collect();
             let whole = v2::Request { symbols, timeseries };
             let parts = halves(Protocol::RemoteWrite2, &snappy(&whole)).unwrap();
-            prop_assert_eq!(parts[0].entries as usize, names.len() / 2);
+            prop_assert_eq!(parts[0].entries as usize, total / 2);
             let read = |body: &[u8]| {
                 // this checks that each symbol is there once
                 let (request, metadata) = resolve(&decode::remote_write_2(body, Limits::default()).unwrap()).unwrap();
-                request.timeseries.into_iter().zip(metadata).collect::<Vec<_>>()
+                let each = request.timeseries.iter().zip(&metadata).flat_map(|(series, known)| {
+                    series.samples.iter().map(|sample| (series.labels.clone(), *sample, known.clone()))
+                });
+                each.collect::<Vec<_>>()
             };
             let both: Vec<_> = parts.iter().flat_map(|half| {
-                let series = read(&half.body);
-                assert_eq!(series.len(), half.entries as usize);
-                series
+                let samples = read(&half.body);
+                assert_eq!(samples.len(), half.entries as usize);
+                samples
             }).collect();
             prop_assert_eq!(both, read(&snappy(&whole)));
         }

@@ -97,11 +97,10 @@ pub(crate) fn remote_write(from: &config::RemoteWrite) -> Result<RemoteWriteSett
         send_native_histograms: from.send_native_histograms,
         external_labels: labels(&from.external_labels),
         write_relabel: from.write_relabel_configs.clone(),
-        batch: BatchSettings {
-            max_records: u32::try_from(from.queue_config.max_samples_per_send).unwrap_or(u32::MAX),
-            deadline: from.queue_config.batch_send_deadline,
-            ..BatchSettings::REMOTE_WRITE
-        },
+        batch: BatchSettings::remote_write(
+            u32::try_from(from.queue_config.max_samples_per_send).unwrap_or(u32::MAX),
+            from.queue_config.batch_send_deadline,
+        ),
         queue: queue(&from.queue),
         sending: SendSettings {
             min_shards: usize::from(from.queue_config.min_shards),

@@ -40,6 +40,7 @@ fn take_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// Appends a protobuf varint.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -49,6 +50,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: usize) {
 }
 
 /// How many bytes [`put_varint`] would append.
+#[inline]
 pub fn varint_len(value: usize) -> usize {
     ((usize::BITS - (value | 1).leading_zeros()) as usize).div_ceil(7)
 }

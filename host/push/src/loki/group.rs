@@ -196,7 +196,7 @@ impl Group {
             if let Some(ack) = &batch.ack {
                 out.hold(ack.clone());
             }
-            if out.is_full(&self.encoding.batch) {
+            if out.is_full(&self.encoding.batch, 0) {
                 out.seal(index, &self.sinks);
             }
         }

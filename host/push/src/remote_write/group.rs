@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
-use weir_model::label_store::Unpacked;
-use weir_model::slot_bytes::UnpackedBytes;
-use weir_model::{LabelSet, Labels, Page, STALE_NAN};
+use weir_model::{LabelSet, Labels, Page, STALE_NAN, Slot};
 use weir_relabel::Rules;
 use weir_telemetry::PipelineAccount;
 
 use super::lane::Lane;
+use super::later::Messages;
 use super::series::SampleField;
 use super::symbols::SymbolTable;
 use crate::batch::BatchSettings;
@@ -61,24 +60,36 @@ impl Group {
         (target_hash % self.lanes.len() as u64) as usize
     }
 
+    /// Whether a lane's request under way has a message.
+    pub(super) fn has(&self, lane: usize, message: u64) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lock(lane).later.has(message))
+    }
+
     /// Writes a page's samples in 1.0, for so many sinks as it returns. Slots without labels are those that the rules dropped.
-    pub(crate) fn write(&self, lane: usize, page: &Page<'_>, labels: Unpacked<'_>, from: &PipelineAccount) -> usize {
+    pub(super) fn write_labels<'a>(
+        &self,
+        lane: usize,
+        page: &Page<'_>,
+        labels: impl Fn(Slot) -> &'a [u8],
+        messages: &mut Messages,
+        from: &PipelineAccount,
+    ) -> usize {
         self.write_with(lane, page, from, |lane, at| {
-            let series = |slot| labels.get(slot).as_bytes();
-            lane.write(at, &self.sinks, &self.encoding.batch, page, series, Lane::put_1)
+            lane.write(at, &self.sinks, &self.encoding.batch, page, messages, labels, Lane::put_1)
         })
     }
 
     /// The same in 2.0. Slots without numbers are those that the rules dropped.
-    pub(super) fn write_numbers(
+    pub(super) fn write_numbers<'a>(
         &self,
         lane: usize,
         page: &Page<'_>,
-        numbers: UnpackedBytes<'_>,
+        numbers: impl Fn(Slot) -> &'a [u8],
+        messages: &mut Messages,
         from: &PipelineAccount,
     ) -> usize {
         self.write_with(lane, page, from, |lane, at| {
-            lane.write(at, &self.sinks, &self.encoding.batch, page, |slot| numbers.get(slot), Lane::put_2)
+            lane.write(at, &self.sinks, &self.encoding.batch, page, messages, numbers, Lane::put_2)
         })
     }
 
@@ -96,7 +107,7 @@ impl Group {
         let mut lane = lock(mutex);
         let dropped = write(&mut lane, at);
         if self.retired.load(Ordering::Acquire) {
-            lane.batch.seal(at, &self.sinks);
+            lane.seal(at, &self.sinks);
         }
         drop(lane);
         if dropped > 0 {
@@ -121,14 +132,14 @@ impl Group {
         }
         lane.batch.touch();
         if self.retired.load(Ordering::Acquire) {
-            lane.batch.seal(at, &self.sinks);
+            lane.seal(at, &self.sinks);
         }
     }
 
     /// Makes a request of what a lane has buffered.
     pub(crate) fn seal(&self, lane: usize) {
         if let Some(mutex) = self.lanes.get(lane) {
-            lock(mutex).batch.seal(lane, &self.sinks);
+            lock(mutex).seal(lane, &self.sinks);
         }
     }
 
@@ -140,21 +151,21 @@ impl Group {
     /// Seals the lanes whose oldest sample has waited long enough, and offers again what found no place.
     pub(crate) fn tick(&self, now: Instant) {
         for (lane, mutex) in self.lanes.iter().enumerate() {
-            let batch = &mut lock(mutex).batch;
-            batch.offer(lane, &self.sinks);
-            if batch.is_due(&self.encoding.batch, now) {
-                batch.seal(lane, &self.sinks);
+            let mut guard = lock(mutex);
+            guard.batch.offer(lane, &self.sinks);
+            if guard.batch.is_due(&self.encoding.batch, now) {
+                guard.seal(lane, &self.sinks);
             }
-            batch.shed(&self.sinks);
+            guard.batch.shed(&self.sinks);
         }
     }
 
     /// Seals all lanes.
     pub(crate) fn flush(&self) {
         for (lane, mutex) in self.lanes.iter().enumerate() {
-            let batch = &mut lock(mutex).batch;
-            batch.seal(lane, &self.sinks);
-            batch.offer(lane, &self.sinks);
+            let mut guard = lock(mutex);
+            guard.seal(lane, &self.sinks);
+            guard.batch.offer(lane, &self.sinks);
         }
     }
 
@@ -164,15 +175,22 @@ impl Group {
         self.flush();
     }
 
-    /// A lane's uncompressed messages; for benchmarks.
+    /// A lane's request as it would be compressed; for benchmarks.
     pub(crate) fn raw(&self, lane: usize) -> Vec<u8> {
-        self.lanes.get(lane).map(|lane| lock(lane).batch.uncompressed()).unwrap_or_default()
+        let complete = |lane: &Mutex<Lane>| {
+            let mut lane = lock(lane);
+            lane.complete();
+            lane.batch.uncompressed()
+        };
+        self.lanes.get(lane).map(complete).unwrap_or_default()
     }
 
     /// Throws a lane's messages away; for benchmarks.
     pub(crate) fn forget(&self, lane: usize) {
         if let Some(lane) = self.lanes.get(lane) {
-            lock(lane).batch.forget();
+            let mut lane = lock(lane);
+            lane.batch.forget();
+            lane.later.clear();
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn merge(requests: &[Vec<u8>]) -> Option<Vec<u8>> {
         let (symbols, series) = Symbols::read(raw)?;
         for message in series {
             let labels = writer.references(symbols.labels(message)?.into_iter());
-            let rest = writer.rest(&symbols, message)?;
+            let rest = writer.rest(&symbols, message, &(0..usize::MAX))?;
             let at = *index.entry(labels).or_insert_with_key(|labels| {
                 merged.push(Series { labels: labels.clone(), ..Series::default() });
                 merged.len() - 1

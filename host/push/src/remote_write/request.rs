@@ -3,10 +3,11 @@
 //! References to symbols are renumbered wherever they stand: in a series' labels, in its exemplars' and in its metadata.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use weir_model::labels::put_varint;
 
-use crate::wire::{AnyFields, FIELD_1, FIELD_4, FIELD_5, Value, packed, put_field};
+use crate::wire::{AnyFields, FIELD_1, FIELD_4, FIELD_5, Field, Value, packed, put_field};
 
 /// A request's symbols as a reader finds them.
 pub(super) struct Symbols<'a>(Vec<&'a [u8]>);
@@ -107,22 +108,29 @@ impl<'a> Writer<'a> {
         put_field(&mut self.series, FIELD_5, &body);
     }
 
-    /// Adds a series of another request; `None` where it refers to what is not there.
-    pub(super) fn copy(&mut self, symbols: &Symbols<'a>, series: &[u8]) -> Option<()> {
+    /// Adds a series of another request with some of its samples; `None` where it refers to what is not there.
+    fn copy(&mut self, symbols: &Symbols<'a>, series: &[u8], keep: &Range<usize>) -> Option<()> {
         let labels = symbols.labels(series)?;
-        let rest = self.rest(symbols, series)?;
+        let rest = self.rest(symbols, series, keep)?;
         self.put(labels.into_iter(), &rest);
         Some(())
     }
 
-    /// What a series of another request holds beside its labels, as it is in this one; `None` where it refers to what is
-    /// not there.
-    pub(super) fn rest(&mut self, symbols: &Symbols<'a>, series: &[u8]) -> Option<Vec<u8>> {
+    /// What a series of another request holds beside its labels, with some of its samples, as it is in this one; `None` where
+    /// it refers to what is not there.
+    pub(super) fn rest(&mut self, symbols: &Symbols<'a>, series: &[u8], keep: &Range<usize>) -> Option<Vec<u8>> {
         let mut rest = Vec::with_capacity(series.len());
+        let mut sample = 0;
         for field in AnyFields(series) {
             let field = field?;
             match (field.number, field.value) {
                 (1, _) => {}
+                (2, _) => {
+                    if keep.contains(&sample) {
+                        rest.extend_from_slice(field.whole);
+                    }
+                    sample += 1;
+                }
                 (4, Value::Bytes(exemplar)) => {
                     let exemplar = self.exemplar(symbols, exemplar)?;
                     put_field(&mut rest, FIELD_4, &exemplar);
@@ -176,20 +184,33 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The two halves of a request, by series, each with the symbols that it needs, and how many series each has; `None` when
-/// it has a single one or is not what it should be.
+/// The two halves of a request, by samples, each with the symbols that it needs, and how many samples each has; `None` when
+/// it has a single one or is not what it should be. A series that the cut goes through is in both halves.
 pub(crate) fn halves(raw: &[u8]) -> Option<[(Vec<u8>, usize); 2]> {
     let (symbols, series) = Symbols::read(raw)?;
-    if series.len() < 2 {
+    let counts: Vec<usize> = series.iter().map(|one| samples(one)).collect::<Option<_>>()?;
+    let total: usize = counts.iter().sum();
+    if total < 2 {
         return None;
     }
-    let (first, second) = series.split_at(series.len() / 2);
-    let half = |series: &[&[u8]]| {
+    let half = |part: Range<usize>| {
         let mut writer = Writer::new();
-        for one in series {
-            writer.copy(&symbols, one)?;
+        let mut before = 0;
+        for (one, count) in series.iter().zip(&counts) {
+            let within = |at: usize| at.clamp(before, before + count) - before;
+            let keep = within(part.start)..within(part.end);
+            if !keep.is_empty() {
+                writer.copy(&symbols, one, &keep)?;
+            }
+            before += count;
         }
-        Some((writer.finish(), series.len()))
+        Some((writer.finish(), part.len()))
     };
-    Some([half(first)?, half(second)?])
+    Some([half(0..total / 2)?, half(total / 2..total)?])
+}
+
+/// How many samples a series has; `None` where it cannot be read.
+fn samples(series: &[u8]) -> Option<usize> {
+    let is_sample = |field: Option<Field<'_>>| field.map(|field| usize::from(field.number == 2));
+    AnyFields(series).map(is_sample).sum()
 }

@@ -40,6 +40,11 @@ impl SampleField {
         Self { time, bytes, len }
     }
 
+    /// How many bytes the field of a sample at `time` has.
+    pub(crate) fn len_at(time: i64) -> usize {
+        12 + varint_len(time as u64 as usize)
+    }
+
     /// The field with this value, for a series message of either version. The value's bits are sent as they are, also those of
     /// a zero, which proto3 would let us leave out: minus zero and the NaNs must survive.
     #[inline]

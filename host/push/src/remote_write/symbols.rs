@@ -213,8 +213,9 @@ impl SymbolTable {
         out.push(FIELD_1);
         put_varint(out, refs.len());
         out.extend_from_slice(refs);
-        out.extend_from_slice(sample);
         out.extend_from_slice(about);
+        // behind it, other samples can be added
+        out.extend_from_slice(sample);
         true
     }
 

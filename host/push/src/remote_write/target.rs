@@ -1,5 +1,6 @@
 //! One target's series in one group.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use weir_model::{LabelStore, Labels, LabelsBuilder, Page, PageSink, Slot};
 use weir_telemetry::PipelineAccount;
 
 use super::group::{Encoding, Group};
+use super::later::Messages;
 use crate::protocol::Protocol;
 use crate::scratch::ScratchPool;
 
@@ -21,6 +23,8 @@ pub(crate) struct TargetEncoder {
     pool: Arc<ScratchPool>,
     lane: usize,
     ready: Ready,
+    /// What its series have in the lane's request under way.
+    messages: Messages,
     /// Whose samples they are until the group takes them.
     from: PipelineAccount,
 }
@@ -40,7 +44,7 @@ impl TargetEncoder {
             Protocol::RemoteWrite2 => Ready::Numbers(NumberStore::default()),
             Protocol::RemoteWrite1 | Protocol::Loki => Ready::Labels(LabelStore::default()),
         };
-        Self { group, pool, lane, ready, from }
+        Self { group, pool, lane, ready, messages: Messages::default(), from }
     }
 }
 
@@ -63,6 +67,9 @@ impl TargetEncoder {
     /// Forgets series for which `forgotten` is true.
     pub(crate) fn forget(&mut self, forgotten: &dyn Fn(Slot) -> bool) {
         let slots: Vec<Slot> = (0..self.slots()).filter(|s| forgotten(*s)).collect();
+        for slot in &slots {
+            self.messages.forget(*slot);
+        }
         match &mut self.ready {
             Ready::Labels(store) => slots.iter().for_each(|slot| store.remove(*slot)),
             Ready::Numbers(store) => {
@@ -139,10 +146,18 @@ impl TargetEncoder {
 impl PageSink for TargetEncoder {
     fn accept(&mut self, page: &Page<'_>) -> usize {
         let mut scratch = self.pool.take();
+        let described = page.births.described().iter().map(|(slot, _)| *slot);
+        for slot in page.births.iter().map(|(slot, _)| slot).chain(described) {
+            self.messages.forget(slot);
+        }
+        let Self { group, lane, messages, from, .. } = self;
         let takers = match &mut self.ready {
-            Ready::Labels(store) => write_labels(&self.group, self.lane, store, page, &self.from, &mut scratch),
-            Ready::Numbers(store) => store.write(&self.group, self.lane, page, &self.from, &mut scratch),
+            Ready::Labels(store) => write_labels(group, *lane, store, page, messages, from, &mut scratch),
+            Ready::Numbers(store) => store.write(group, *lane, page, messages, from, &mut scratch),
         };
+        for slot in page.deaths {
+            self.messages.forget(*slot);
+        }
         self.pool.give(scratch);
         takers
     }
@@ -153,6 +168,7 @@ fn write_labels(
     lane: usize,
     store: &mut LabelStore,
     page: &Page<'_>,
+    messages: &mut Messages,
     from: &PipelineAccount,
     scratch: &mut Vec<u8>,
 ) -> usize {
@@ -162,7 +178,12 @@ fn write_labels(
             store.insert(slot, sent(group.encoding(), labels, &mut builder));
         }
     }
-    let takers = group.write(lane, page, store.unpack(scratch), from);
+    // a page whose series all have messages in the request needs no labels
+    let labels = LazyCell::new(|| store.unpack(scratch));
+    if !group.has(lane, messages.newest()) {
+        LazyCell::force(&labels);
+    }
+    let takers = group.write_labels(lane, page, |slot| labels.get(slot).as_bytes(), messages, from);
     // A slot that dies on this page has its staleness marker on it, so it goes after the samples.
     for slot in page.deaths {
         store.remove(*slot);

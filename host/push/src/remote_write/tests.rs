@@ -7,6 +7,8 @@ use weir_model::{Births, LabelSet, Page, PageSink, STALE_NAN, Sample};
 use weir_receive::recorder::series_name;
 use weir_relabel::{Action, RuleSettings, Rules};
 
+mod later;
+
 use super::*;
 use crate::batch::BatchSettings;
 use crate::intake::testing::{Memory, from};
@@ -77,8 +79,8 @@ fn a_marker_of_a_dying_slot_is_written_before_the_slot_is_free() {
     rig.page(&births(&[(0, c)]), &[], &[sample(0, 3, 5.0)]);
     let want = [
         ("a", 1, 1.0f64.to_bits()),
-        ("b", 1, (-0.0f64).to_bits()),
         ("a", 2, STALE_NAN.to_bits()),
+        ("b", 1, (-0.0f64).to_bits()),
         ("b", 2, 0),
         ("c", 3, 5.0f64.to_bits()),
     ];

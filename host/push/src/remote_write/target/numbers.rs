@@ -1,10 +1,13 @@
 //! The numbers of a target's series in its lane's symbols, by slot.
 
+use std::cell::LazyCell;
+
 use weir_model::{LabelsBuilder, Page, Slot, SlotBytes};
 use weir_telemetry::PipelineAccount;
 
 use super::sent;
 use crate::remote_write::group::Group;
+use crate::remote_write::later::Messages;
 use crate::remote_write::symbols::Numbers;
 
 /// See the [module](self). Whoever drops it [`clear`](Self::clear)s it first: the lane's symbols count their users.
@@ -18,6 +21,7 @@ impl NumberStore {
         group: &Group,
         lane: usize,
         page: &Page<'_>,
+        messages: &mut Messages,
         from: &PipelineAccount,
         scratch: &mut Vec<u8>,
     ) -> usize {
@@ -25,7 +29,12 @@ impl NumberStore {
         if changes {
             self.take_in(group, lane, page, scratch);
         }
-        let takers = group.write_numbers(lane, page, self.0.unpack(scratch), from);
+        // a page whose series all have messages in the request needs no labels
+        let numbers = LazyCell::new(|| self.0.unpack(scratch));
+        if !group.has(lane, messages.newest()) {
+            LazyCell::force(&numbers);
+        }
+        let takers = group.write_numbers(lane, page, |slot| numbers.get(slot), messages, from);
         // A slot that dies on this page has its staleness marker on it, so it goes after the samples.
         self.remove(group, lane, page.deaths, scratch);
         if changes || !page.deaths.is_empty() {
