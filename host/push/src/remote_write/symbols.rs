@@ -177,26 +177,12 @@ impl SymbolTable {
     /// nothing, where the series has no labels.
     #[inline]
     pub(super) fn put_series(&mut self, series: &[u8], sample: &[u8], head: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
-        let mut list = numbers(series);
-        let (Some(description), labels) = (list.next(), list.len()) else { return false };
-        if labels == 0 {
+        let Some((description, labels)) = series.split_first_chunk::<4>().filter(|(_, labels)| !labels.is_empty())
+        else {
             return false;
-        }
-        if self.row.len() < (labels + 1) * 8 {
-            self.row.resize((labels + 1) * 8, 0);
-        }
-        let mut end = 0;
-        for number in list {
-            let refs = match self.labels.get(number) {
-                Some(label) if label.request == self.request => label.refs,
-                _ => self.refer(number, head),
-            };
-            if let Some(place) = self.row.get_mut(end..end + 8) {
-                place.copy_from_slice(&refs);
-            }
-            // the last byte is overwritten by the next label's
-            end += usize::from(refs[7]);
-        }
+        };
+        let description = u32::from_le_bytes(*description);
+        let end = self.refs_of(labels, head);
         let refs = self.row.get(..end).unwrap_or_default();
         let about = match self.descriptions.get(description) {
             None => [0; 16],
@@ -217,6 +203,32 @@ impl SymbolTable {
         // behind it, other samples can be added
         out.extend_from_slice(sample);
         true
+    }
+
+    /// Puts the references of these labels into `row`, and what they need of symbols into `head`; how many bytes they are.
+    // apart from its caller, whose values would take the registers that this loop needs
+    #[inline(never)]
+    fn refs_of(&mut self, labels: &[u8], head: &mut Vec<u8>) -> usize {
+        // a label's number takes four bytes, its references eight
+        let room = labels.len() * 2 + 8;
+        if self.row.len() < room {
+            self.row.resize(room, 0);
+        }
+        let mut row = std::mem::take(&mut self.row);
+        let mut end = 0;
+        for number in numbers(labels) {
+            let refs = match self.labels.get(number) {
+                Some(label) if label.request == self.request => label.refs,
+                _ => self.refer(number, head),
+            };
+            if let Some(place) = row.get_mut(end..end + 8) {
+                place.copy_from_slice(&refs);
+            }
+            // the last byte is overwritten by the next label's
+            end += usize::from(refs[7]);
+        }
+        self.row = row;
+        end
     }
 
     /// Makes a label's references for this request.
