@@ -117,9 +117,9 @@ pub struct QueueConfig {
     ///
     /// Freshness, and what a crash costs, against bytes and CPU: where it is longer than the scrape interval, and
     /// `max_samples_per_send` has room for a lane's samples of that time, a request holds several scrapes of a target with each
-    /// series' labels once. Three scrapes take half the bytes a sample in remote write 2.0, a third in 1.0. But
-    /// samples arrive that much later, and what waits for its request is in memory alone: a stop or a reload sends
-    /// it, `kill -9` or a power cut loses up to that much time.
+    /// series' labels once. Three scrapes take about half the bytes a sample, in either version of remote write. But samples
+    /// arrive that much later, and what waits for its request is in memory alone: a stop sends it, `kill -9` or a power
+    /// cut loses up to that much time.
     pub batch_send_deadline: Duration,
     /// `min_backoff` between retries: 30ms unless given, as Prometheus.
     pub min_backoff: Duration,
