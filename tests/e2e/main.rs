@@ -11,6 +11,7 @@ mod commands;
 mod connections;
 mod crash;
 mod disk;
+mod emit;
 mod examples;
 mod giant_pages;
 mod hostile;

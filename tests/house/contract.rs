@@ -9,12 +9,12 @@ use wit_parser::{PackageId, Resolve};
 /// Every released folder with the SHA-256 of its one file, oldest first. Add a line with each release of weir; never change one.
 const RELEASED: &[(&str, &str)] = &[("v0.1.0", "94e4429c9c1169dc5da65da96650666ac190e548ef98b3ebb111a21a145df609")];
 
-fn wit() -> PathBuf {
+pub(crate) fn wit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")
 }
 
 /// All folders of the contract, oldest first.
-fn folders() -> Vec<String> {
+pub(crate) fn folders() -> Vec<String> {
     let mut all: Vec<(Vec<u64>, String)> = fs::read_dir(wit())
         .unwrap()
         .map(|e| e.unwrap())
@@ -33,7 +33,7 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn push(resolve: &mut Resolve, folder: &str) -> PackageId {
+pub(crate) fn push(resolve: &mut Resolve, folder: &str) -> PackageId {
     resolve.push_path(wit().join(folder)).unwrap().0
 }
 

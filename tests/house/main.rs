@@ -5,3 +5,4 @@
 mod contract;
 mod dependencies;
 mod reasons;
+mod reference;

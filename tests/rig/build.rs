@@ -49,11 +49,20 @@ pub fn component(workspace: &Path, package: &str, more: &[&str]) -> PathBuf {
 /// The plugin that marks what it sees with its version, in a file called `mark.wasm` in `dir`. Written as an operator would
 /// replace it: beside, then renamed.
 pub fn put_mark(dir: &Path, version: &str) {
+    put_version(dir, "mark", version);
+}
+
+/// The plugin that counts lines, in a file called `count.wasm` in `dir`; as above.
+pub fn put_count(dir: &Path, version: &str) {
+    put_version(dir, "count", version);
+}
+
+fn put_version(dir: &Path, guest: &str, version: &str) {
     // both versions are built to one path, and tests run side by side
     static BUILDING: Mutex<()> = Mutex::new(());
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let features: &[&str] = if version == "two" { &["--features", "two"] } else { &[] };
-    put(&component(&root(), "weir-guest-mark", features), dir, "mark");
+    put(&component(&root(), &format!("weir-guest-{guest}"), features), dir, guest);
 }
 
 /// The component of a package of its own at `package`, as its author would build it.

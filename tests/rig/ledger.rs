@@ -44,6 +44,23 @@ pub struct Account {
 }
 
 impl Account {
+    fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.generated += other.generated;
+        self.copied += other.copied;
+        self.recovered += other.recovered;
+        self.delivered += other.delivered;
+        self.queued += other.queued;
+        self.in_flight += other.in_flight;
+        self.difference += other.difference;
+        for (to, records) in &other.handed_on {
+            *self.handed_on.entry(to.clone()).or_default() += records;
+        }
+        for (reason, records) in &other.dropped {
+            *self.dropped.entry(reason.clone()).or_default() += records;
+        }
+    }
+
     /// What ended here for this reason.
     pub fn dropped(&self, reason: &str) -> u64 {
         self.dropped.get(reason).copied().unwrap_or_default()
@@ -95,7 +112,12 @@ impl Ledger {
     pub fn of(data: &Value) -> Self {
         let accounts = |kind: &str, key: &str| {
             let all = data[kind].as_array().unwrap_or_else(|| panic!("no {kind} in {data}"));
-            all.iter().map(|a| (a[key].as_str().unwrap().to_owned(), account(a))).collect()
+            let mut by_name: BTreeMap<String, Account> = BTreeMap::new();
+            for one in all {
+                // a plugin that emits has an account for samples and one for lines
+                by_name.entry(one[key].as_str().unwrap().to_owned()).or_default().add(&account(one));
+            }
+            by_name
         };
         Self {
             exact: data["exact"] == true,

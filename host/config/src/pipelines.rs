@@ -80,14 +80,16 @@ fn defaults(top: &Section<'_>, sources: &[End], sinks: &[End], check: &mut Check
     for (signal, name, sink_key) in [(Signal::Metrics, "metrics", "remote_write"), (Signal::Logs, "logs", "loki")] {
         let sources: Vec<_> = sources.iter().filter(|end| end.signal == signal).collect();
         let sinks: Vec<_> = sinks.iter().filter(|end| end.signal == signal).collect();
-        if sources.is_empty() {
+        // plugins that lie there, or that come to lie there, may emit
+        let emitted = if top.has("plugin_dir") { vec!["*".to_owned()] } else { vec![] };
+        if sources.is_empty() && emitted.is_empty() {
             for sink in &sinks {
                 check.warn(sink.place, format!("`{}` receives nothing: it has no source", sink.name), "", "");
             }
         } else if !sinks.is_empty() {
             let names = |ends: Vec<&End>| ends.into_iter().map(|end| end.name.clone()).collect();
             let (sources, sinks) = (names(sources), names(sinks));
-            plans.push(PipelinePlan { name: name.to_owned(), signal, sources, process: Process::All, sinks });
+            plans.push(PipelinePlan { name: name.to_owned(), signal, sources, emitted, process: Process::All, sinks });
         } else if !top.has(sink_key) {
             // with the key there, what is wrong with the sinks was reported
             for source in sources {
@@ -114,7 +116,12 @@ fn plan(
     let process: Option<Vec<At<String>>> = section.value("process", check);
     section.finish(check);
     let (from, to) = (from?, to?);
-    let from_ends = resolve(&from, "source", sources, sinks, check);
+    let (from, emitted) = emitted(from, names, check);
+    let from_ends = if from.value.is_empty() && !emitted.is_empty() {
+        vec![]
+    } else {
+        resolve(&from, "source", sources, sinks, check)
+    };
     let to_ends = resolve(&to, "sink", sinks, sources, check);
     let process = match process {
         None => Process::All,
@@ -122,7 +129,31 @@ fn plan(
     };
     let signal = one_signal(from_ends.iter().chain(&to_ends), check)?;
     let bare = |ends: Vec<(End, Place)>| ends.into_iter().map(|(end, _)| end.name).collect::<Vec<_>>();
-    Some(PipelinePlan { name: name.to_owned(), signal, sources: bare(from_ends), process, sinks: bare(to_ends) })
+    let (sources, sinks) = (bare(from_ends), bare(to_ends));
+    Some(PipelinePlan { name: name.to_owned(), signal, sources, emitted, process, sinks })
+}
+
+/// Takes the patterns that name plugins out of `from`: what those emit is a source like any other, `plugin.NAME`.
+fn emitted(from: At<Vec<At<String>>>, names: &Names, check: &mut Check<'_>) -> (At<Vec<At<String>>>, Vec<String>) {
+    let (mut others, mut emitted) = (vec![], vec![]);
+    for pattern in from.value {
+        let Some(plugin) = pattern.value.strip_prefix("plugin.").map(str::to_owned) else {
+            others.push(pattern);
+            continue;
+        };
+        let is_known = names.plugins_unknown
+            || plugin.contains('*')
+            || names.plugins.contains(&plugin)
+            || names.configured.iter().any(|table| table.value == plugin);
+        if !is_known {
+            let help = suggest::help(&plugin, names.plugins.iter().map(String::as_str));
+            check.error(pattern.place, format!("there is no plugin `{plugin}`"), "", help);
+        }
+        if !emitted.contains(&plugin) {
+            emitted.push(plugin);
+        }
+    }
+    (At { value: others, place: from.place }, emitted)
 }
 
 /// The ends that a list of patterns names, each once, with the place of the first pattern that named it.
@@ -161,7 +192,7 @@ fn names_of(ends: &[End]) -> Vec<&str> {
 }
 
 /// `*` stands for any text, a name for itself (a job's name may hold a `*`).
-fn is_match(pattern: &str, name: &str) -> bool {
+pub(crate) fn is_match(pattern: &str, name: &str) -> bool {
     if pattern == name {
         return true;
     }

@@ -47,7 +47,7 @@ impl Guest for Plugin {
         let first = batch.symbols.len() as u32;
         let assigned = (0..batch.rows).map(|row| [row, first, first + 1]).collect();
         let labels = Some(LabelEdit { added, assigned, removed: vec![] });
-        Ok(Verdicts { dropped: (0..batch.rows).step_by(10).collect(), labels })
+        Ok(Verdicts { dropped: (0..batch.rows).step_by(10).collect(), labels, ..Verdicts::default() })
     }
     fn try_samples(&self, _: &SamplesBatch, _: &mut Allowance) -> Result<SamplesEdit, CallError> {
         Ok(SamplesEdit::default())

@@ -11,6 +11,8 @@ use crate::stats::StageStats;
 pub struct Stage {
     /// The plugin.
     pub guest: Arc<dyn Guest>,
+    /// Its place among all the pipeline's plugins, those that have nothing to do with the pipeline's signal included.
+    pub(crate) rank: usize,
     pub(crate) stats: StageStats,
 }
 
@@ -20,9 +22,29 @@ pub struct Chain {
     pub generation: u64,
     /// The plugins in order.
     pub stages: Vec<Stage>,
+    /// The names of all the pipeline's plugins, those that have nothing to do with its signal included.
+    pub(crate) order: Arc<[String]>,
 }
 
 impl Chain {
+    /// How many stages there are up to this plugin's place: what it emits begins behind them. None where it is not among the
+    /// pipeline's.
+    pub(crate) fn stages_until(&self, plugin: Option<&str>) -> usize {
+        let Some(rank) = plugin.and_then(|plugin| self.order.iter().position(|name| name == plugin)) else { return 0 };
+        self.stages.partition_point(|stage| stage.rank <= rank)
+    }
+
+    /// The chain without the stages up to this plugin's place.
+    pub(crate) fn behind(self: Arc<Self>, plugin: Option<&str>) -> Arc<Self> {
+        match self.stages_until(plugin) {
+            0 => self,
+            n => {
+                let stages = self.stages.iter().skip(n).cloned().collect();
+                Arc::new(Self { generation: self.generation, stages, order: self.order.clone() })
+            }
+        }
+    }
+
     /// The first stage that looks at samples; the number of stages where none does.
     pub(crate) fn samples_from(&self) -> usize {
         self.stages.iter().position(|s| s.guest.wants().samples.is_some()).unwrap_or(self.stages.len())
@@ -42,13 +64,16 @@ impl fmt::Debug for Chain {
     }
 }
 
+/// What a chain is made of: the stages, and the names of all the pipeline's plugins.
+pub(crate) type Stages = (Vec<Stage>, Arc<[String]>);
+
 /// The chain that is in force; it is replaced whole, and whoever works with the old one finishes with it.
 #[derive(Debug)]
 pub struct ChainSlot(RwLock<Arc<Chain>>);
 
 impl ChainSlot {
-    pub(crate) fn new(stages: Vec<Stage>) -> Self {
-        Self(RwLock::new(Arc::new(Chain { generation: 1, stages })))
+    pub(crate) fn new((stages, order): Stages) -> Self {
+        Self(RwLock::new(Arc::new(Chain { generation: 1, stages, order })))
     }
 
     /// The chain in force now.
@@ -57,12 +82,13 @@ impl ChainSlot {
     }
 
     /// Puts other stages into force, unless they are the very same guests. Says whether anything changed.
-    pub(crate) fn replace(&self, stages: Vec<Stage>) -> bool {
+    pub(crate) fn replace(&self, (stages, order): Stages) -> bool {
         let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let same = slot.stages.len() == stages.len()
+        let same = slot.order == order
+            && slot.stages.len() == stages.len()
             && slot.stages.iter().zip(&stages).all(|(a, b)| Arc::ptr_eq(&a.guest, &b.guest));
         if !same {
-            *slot = Arc::new(Chain { generation: slot.generation + 1, stages });
+            *slot = Arc::new(Chain { generation: slot.generation + 1, stages, order });
         }
         !same
     }

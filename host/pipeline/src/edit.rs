@@ -123,8 +123,8 @@ fn check(set: &LabelsBuilder, kind: SetKind) -> Result<(), String> {
     }
 }
 
-/// Prometheus' data model: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-fn is_metric_name(name: &str) -> bool {
+/// Whether this may be the name of a metric. Prometheus' data model: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+pub fn is_metric_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')

@@ -5,7 +5,10 @@
 //! name, say) is the pipeline's to check.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
+
+use weir_model::LabelSet;
 
 /// Strings end to end; string `i` ends at byte `ends[i]` of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,6 +133,8 @@ pub struct Wants {
     pub samples: Option<SamplesWanted>,
     /// `logs`, where exported.
     pub logs: Option<LogsWanted>,
+    /// How often `tick` is called, where exported.
+    pub tick: Option<std::time::Duration>,
 }
 
 /// Label sets for a verdict each. At most [`MAX_ROWS`] sets and about [`MAX_BYTES`] of text.
@@ -197,13 +202,73 @@ pub struct LabelEdit {
     pub removed: Vec<[u32; 2]>,
 }
 
-/// The answer of `series`.
+/// Samples that a call has emitted. Checked: every set is a series' with a legal name, and columns have one length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EmittedSamples {
+    /// The series' labels in canonical form, end to end.
+    pub labels: Vec<u8>,
+    /// Where each set ends in `labels`.
+    pub label_ends: Vec<u32>,
+    /// For each row its set; empty where row i has set i.
+    pub set_of_row: Vec<u32>,
+    /// Milliseconds since the epoch; empty: those of the host's clock.
+    pub timestamps: Vec<i64>,
+    /// The values; never a staleness marker.
+    pub values: Vec<f64>,
+}
+
+/// Lines that a call has emitted. Checked, as the columns of a [`weir_model::LogBatch`], of which these are the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmittedLines {
+    /// The streams' labels, at least one each.
+    pub streams: Vec<LabelSet>,
+    /// For each line its stream; empty where all are of the first.
+    pub stream_of_line: Vec<u32>,
+    /// Nanoseconds since the epoch; empty: those of the host's clock.
+    pub times: Vec<i64>,
+    /// All lines end to end.
+    pub text: String,
+    /// Where each line ends.
+    pub ends: Vec<u32>,
+    /// For each line its structured metadata; empty where none has any.
+    pub metadata: Vec<LabelSet>,
+}
+
+/// All that one call has emitted. It counts once the call's answer is accepted ([`Guest::emit`]); dropped before, it never was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Emission {
+    /// Samples, an item for each time that the guest emitted some.
+    pub samples: Vec<EmittedSamples>,
+    /// Lines, likewise.
+    pub lines: Vec<EmittedLines>,
+    /// Samples that were refused, because the guest emitted too much.
+    pub samples_over_budget: u64,
+    /// Lines that were refused for that.
+    pub lines_over_budget: u64,
+}
+
+impl Emission {
+    /// Whether there is nothing to hand on or to count.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.lines.is_empty() && self.samples_over_budget + self.lines_over_budget == 0
+    }
+}
+
+/// Takes what plugins emit.
+pub trait Emitter: Send + Sync {
+    /// A call of `plugin` that counts has emitted this. Must not block.
+    fn emit(&self, plugin: &str, emission: Emission);
+}
+
+/// The answer of `series`.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdicts {
     /// Rows that end here, ascending.
     pub dropped: Vec<u32>,
     /// Changes to the sets of the others.
     pub labels: Option<LabelEdit>,
+    /// What the call has emitted.
+    pub emitted: Emission,
 }
 
 /// The answer of `samples`; the default changes nothing.
@@ -217,10 +282,12 @@ pub struct SamplesEdit {
     pub changed: Vec<u32>,
     /// Their values, as many as `changed`.
     pub values: Vec<f64>,
+    /// What the call has emitted.
+    pub emitted: Emission,
 }
 
 /// The answer of `logs`; the default changes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogsEdit {
     /// Lines that end here, ascending.
     pub dropped: Vec<u32>,
@@ -234,6 +301,8 @@ pub struct LogsEdit {
     pub changed: Vec<u32>,
     /// Their texts, as many as `changed`.
     pub lines: Symbols,
+    /// What the call has emitted.
+    pub emitted: Emission,
 }
 
 /// The most rows of one call: with [`MAX_BYTES`], what makes a time-out one of the call and not of the page's size.
@@ -363,6 +432,18 @@ pub enum OnError {
 
 /// One loaded version of a plugin with one configuration. Calls may come from several threads at once.
 pub trait Guest: Send + Sync {
+    /// The guest as one pipeline calls it, where it has an instance for each pipeline; `None`: all share it. The same for the
+    /// same pipeline as long as somebody holds it; once nobody does, no call comes any more.
+    fn in_pipeline(&self, pipeline: &str) -> Option<Arc<dyn Guest>> {
+        let _ = pipeline;
+        None
+    }
+
+    /// The answer of a call was accepted: what the call has emitted counts.
+    fn emit(&self, emission: Emission) {
+        let _ = emission;
+    }
+
     /// The plugin's name: its file's, without the ending.
     fn name(&self) -> &str;
 

@@ -8,6 +8,7 @@
 pub mod chain;
 pub mod columns;
 pub mod edit;
+mod emitted;
 pub mod guest;
 mod logs;
 mod metrics;
@@ -21,6 +22,7 @@ mod tests;
 pub mod verdict;
 mod writers;
 
+pub use emitted::{EmitRoutes, EmitSources};
 pub use logs::{LogSinks, LogsPipeline, LogsRoute};
 pub use metrics::{MetricsPipeline, SampleSinks, TargetRoute};
 pub use stats::PipelineStats;

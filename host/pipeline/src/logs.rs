@@ -23,7 +23,7 @@ use crate::guest::{Guest, LogsEdit, OnError};
 use crate::metrics::{processors, stages_of};
 use crate::stats::{Losses, PipelineStats};
 use crate::target::lock;
-use crate::verdict::{Candidate, Fate, Workspace, decide};
+use crate::verdict::{Candidate, Fate, Workspace, decide, emit_all};
 
 /// The most stream verdicts a pipeline keeps, over all its stages: some 30 MB where each stream has ten labels. Beyond,
 /// it begins anew, which costs each stream one more call.
@@ -98,9 +98,14 @@ impl LogsPipeline {
     /// Takes a batch through the plugins to the sinks. Waits while a plugin is stopped or a sink blocks. The batch's lines
     /// are in the passage `from`.
     pub async fn accept(&self, batch: LogBatch, from: &mut Passage) {
+        self.accept_behind(batch, from, None).await;
+    }
+
+    /// The same for what a plugin has emitted: it begins behind that plugin's place.
+    async fn accept_behind(&self, batch: LogBatch, from: &mut Passage, plugin: Option<&str>) {
         let begin = Instant::now();
         let mut passage = self.account.take(from, batch.len() as u64);
-        let mut batch = self.through_plugins(batch, &mut passage).await;
+        let mut batch = self.through_plugins(batch, &mut passage, plugin).await;
         if batch.is_empty() {
             if let Some(ack) = batch.ack.take() {
                 ack.done();
@@ -118,7 +123,7 @@ impl LogsPipeline {
         self.seconds.observe(begin.elapsed().as_secs_f64());
     }
 
-    async fn through_plugins(&self, mut batch: LogBatch, passage: &mut Passage) -> LogBatch {
+    async fn through_plugins(&self, mut batch: LogBatch, passage: &mut Passage, behind: Option<&str>) -> LogBatch {
         let mut whole: Option<LogBatch> = None;
         loop {
             let permit = self.permits.acquire().await;
@@ -128,11 +133,13 @@ impl LogsPipeline {
                 whole = Some(copy(&batch));
             }
             let mut work = lock(&self.workspaces).pop().unwrap_or_default();
-            let result = self.run(&chain, &mut batch, &mut work);
+            let result = self.run(&chain, behind, &mut batch, &mut work);
             if result.is_err() && whole.is_some() {
                 work.losses.clear();
+                work.emissions.clear();
             } else {
                 work.losses.settle(passage);
+                emit_all(&mut work.emissions);
             }
             lock(&self.workspaces).push(work);
             drop(permit);
@@ -147,8 +154,14 @@ impl LogsPipeline {
         }
     }
 
-    fn run(&self, chain: &Chain, batch: &mut LogBatch, work: &mut Workspace) -> Result<(), Stopped> {
-        for (number, stage) in chain.stages.iter().enumerate() {
+    fn run(
+        &self,
+        chain: &Chain,
+        behind: Option<&str>,
+        batch: &mut LogBatch,
+        work: &mut Workspace,
+    ) -> Result<(), Stopped> {
+        for (number, stage) in chain.stages.iter().enumerate().skip(chain.stages_until(behind)) {
             if batch.is_empty() {
                 break;
             }
@@ -231,6 +244,11 @@ impl LogsRoute {
     /// Hands a batch, which `source` has booked, to every pipeline; done when all have taken it. Its acknowledgement settles
     /// when each has; without a pipeline it fails.
     pub async fn accept(&self, batch: LogBatch, source: &SourceAccount) {
+        self.accept_behind(batch, source, None).await;
+    }
+
+    /// The same for what a plugin has emitted: in a pipeline that it stands in, it begins behind its place.
+    pub(crate) async fn accept_behind(&self, batch: LogBatch, source: &SourceAccount, plugin: Option<&str>) {
         let lines = batch.len() as u64;
         let mut from = source.passage(lines);
         from.copied(self.0.len(), lines);
@@ -238,9 +256,9 @@ impl LogsRoute {
             for pipeline in others {
                 let mut twin = copy(&batch);
                 twin.ack.clone_from(&batch.ack);
-                pipeline.accept(twin, &mut from).await;
+                pipeline.accept_behind(twin, &mut from, plugin).await;
             }
-            last.accept(batch, &mut from).await;
+            last.accept_behind(batch, &mut from, plugin).await;
         } else {
             from.dropped("no_route", lines);
         }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_model::{Page, TargetSink};
 use weir_telemetry::{PipelineAccount, Signal, SourceAccount};
 
-use crate::chain::{ChainSlot, Stage};
+use crate::chain::{ChainSlot, Stage, Stages};
 use crate::guest::Guest;
 use crate::stats::PipelineStats;
 use crate::target::{TargetPipeline, lock};
@@ -88,19 +88,16 @@ impl MetricsPipeline {
     }
 }
 
-pub(crate) fn stages(pipeline: &str, guests: &[Arc<dyn Guest>], stats: &PipelineStats) -> Vec<Stage> {
+pub(crate) fn stages(pipeline: &str, guests: &[Arc<dyn Guest>], stats: &PipelineStats) -> Stages {
     stages_of(pipeline, guests, stats, Signal::Samples)
 }
 
-pub(crate) fn stages_of(
-    pipeline: &str,
-    guests: &[Arc<dyn Guest>],
-    stats: &PipelineStats,
-    signal: Signal,
-) -> Vec<Stage> {
-    guests
+pub(crate) fn stages_of(pipeline: &str, guests: &[Arc<dyn Guest>], stats: &PipelineStats, signal: Signal) -> Stages {
+    let order = guests.iter().map(|g| g.name().to_owned()).collect();
+    let stages = guests
         .iter()
-        .filter(|g| {
+        .enumerate()
+        .filter(|(_, g)| {
             let wants = g.wants();
             wants.series.is_some()
                 || match signal {
@@ -108,8 +105,13 @@ pub(crate) fn stages_of(
                     Signal::Lines => wants.logs.is_some(),
                 }
         })
-        .map(|g| Stage { stats: stats.stage(g.name(), pipeline), guest: g.clone() })
-        .collect()
+        .map(|(rank, g)| Stage {
+            stats: stats.stage(g.name(), pipeline),
+            guest: g.in_pipeline(pipeline).unwrap_or_else(|| g.clone()),
+            rank,
+        })
+        .collect();
+    (stages, order)
 }
 
 pub(crate) fn processors() -> usize {
@@ -122,6 +124,8 @@ pub struct TargetRoute {
     owners: Vec<Arc<MetricsPipeline>>,
     permits: Vec<OwnedSemaphorePermit>,
     target: u64,
+    /// The plugin whose place the pages begin behind.
+    behind: Option<Arc<str>>,
     interval: Duration,
     /// What pipelines that the target was taken from hold of it.
     left: Vec<(Arc<Writers>, u64)>,
@@ -142,6 +146,7 @@ impl TargetRoute {
             owners: vec![],
             permits: vec![],
             target,
+            behind: None,
             interval,
             left: vec![],
             joined: 0,
@@ -153,6 +158,11 @@ impl TargetRoute {
         route
     }
 
+    /// The same for what a plugin emits: in the pipelines that are set from now on, pages begin behind its place.
+    pub(crate) fn behind(self, plugin: Arc<str>) -> Self {
+        Self { behind: Some(plugin), ..self }
+    }
+
     /// Sends the target through these pipelines from its next page on. Those it leaves end its series there.
     pub fn set_pipelines(&mut self, pipelines: &[Arc<MetricsPipeline>]) {
         let mut former: Vec<_> = self.owners.drain(..).zip(self.pipelines.drain(..)).map(Some).collect();
@@ -162,7 +172,7 @@ impl TargetRoute {
                 pipeline
             } else {
                 self.joined += 1;
-                TargetPipeline::new(owner.clone(), self.target)
+                TargetPipeline::new(owner.clone(), self.target, self.behind.clone())
             };
             self.owners.push(owner.clone());
             self.pipelines.push(pipeline);

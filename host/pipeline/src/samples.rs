@@ -10,7 +10,7 @@ use crate::columns::ColumnBuilder;
 use crate::edit::{EditedSets, SetKind, apply_label_edit};
 use crate::guest::{CallError, Interface, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SamplesEdit, SamplesWanted};
 use crate::parts::{Parts, Unserved};
-use crate::verdict::{Candidate, Fate, Workspace, decide};
+use crate::verdict::{Candidate, Fate, Workspace, decide, note};
 
 /// A sample on its way through the stages.
 #[derive(Clone, Copy, Debug)]
@@ -196,11 +196,13 @@ fn look_at_samples<'a>(
                 let labels = |i, slot| edited.get(i).unwrap_or_else(|| input(slot));
                 fill(&mut batch, &mut work.columns, wanted, part, rows, labels);
             }
-            let answer = stage.guest.try_samples(&batch, time).and_then(|edit| {
-                apply(&edit, &batch, part, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
+            let answer = stage.guest.try_samples(&batch, time).and_then(|mut edit| {
+                let ended = apply(&edit, &batch, part, rows, edited, &input, &mut work.labels, stage).map_err(|e| {
                     stage.guest.reject();
                     CallError::Answer(e)
-                })
+                })?;
+                note(&mut work.emissions, stage, &mut edit.emitted);
+                Ok(ended)
             });
             work.columns.symbols = std::mem::take(&mut batch.symbols);
             work.columns.sets = std::mem::take(&mut batch.sets);

@@ -13,7 +13,7 @@ use crate::metrics::MetricsPipeline;
 use crate::outputs::Outputs;
 use crate::samples::{Row, SampleStages};
 use crate::stats::Losses;
-use crate::verdict::{Candidate, Fate, Workspace, decide};
+use crate::verdict::{Candidate, Fate, Workspace, decide, emit_all};
 use crate::writers::Writers;
 
 /// Where a slot's samples go.
@@ -42,8 +42,11 @@ struct Pending {
 /// See the [module](self).
 pub(crate) struct TargetPipeline {
     pipeline: Arc<MetricsPipeline>,
-    /// What this target's pages pass through until [`pin`](Self::pin) finds another.
-    chain: Arc<Chain>,
+    /// What the next page passes through. Let go of behind it: a plugin that was replaced ends when no page is under way any
+    /// more, not when the last target has been scraped again.
+    chain: Option<Arc<Chain>>,
+    /// The plugin whose place the pages begin behind.
+    behind: Option<Arc<str>>,
     sink_generation: u64,
     /// That of the sinks for the next page.
     pinned_generation: u64,
@@ -62,12 +65,12 @@ pub(crate) struct TargetPipeline {
 }
 
 impl TargetPipeline {
-    pub(crate) fn new(pipeline: Arc<MetricsPipeline>, target: u64) -> Self {
-        let chain = pipeline.chain.load();
+    pub(crate) fn new(pipeline: Arc<MetricsPipeline>, target: u64, behind: Option<Arc<str>>) -> Self {
         let (sink_generation, sink) = pipeline.open_sink(target);
         let outputs = pipeline.writers.new_outputs(sink.sinks());
         Self {
-            chain,
+            chain: None,
+            behind,
             sink_generation,
             pinned_generation: sink_generation,
             restart: false,
@@ -86,11 +89,10 @@ impl TargetPipeline {
     /// Settles what the next page passes through. The number changes when slots start over.
     pub(crate) fn pin(&mut self) -> u64 {
         let chain = self.pipeline.chain.load();
-        if chain.generation != self.chain.generation {
-            self.chain = chain;
-        }
+        let generation = chain.generation;
+        self.chain = Some(chain.behind(self.behind.as_deref()));
         self.pinned_generation = self.pipeline.sink_generation();
-        self.chain.generation.wrapping_add(self.pinned_generation << 32)
+        generation.wrapping_add(self.pinned_generation << 32)
     }
 
     pub(crate) fn writers(&self) -> &Arc<Writers> {
@@ -110,7 +112,8 @@ impl TargetPipeline {
         work: &mut Workspace,
         scratch: &mut Vec<u8>,
     ) {
-        let chain = self.chain.clone();
+        let pinned = self.chain.take();
+        let chain = pinned.unwrap_or_else(|| self.pipeline.chain.load().behind(self.behind.as_deref()));
         let shared = self.outputs.clone();
         let outputs = &mut *lock(&shared);
         // Other sinks know no output of before: a new table, whose every output is born to them.
@@ -135,6 +138,7 @@ impl TargetPipeline {
             self.write_directly(&chain, page, outputs, &mut work.losses);
         }
         work.losses.settle(&mut passage);
+        emit_all(&mut work.emissions);
         let (sink, writers) = (&mut self.sink, &self.pipeline.writers);
         let renewed = former.is_some();
         let finished = outputs.finish_page(page.time, |page| {

@@ -1,12 +1,15 @@
 //! Asking the label-deciding stages about label sets: each set once, in calls of bounded size.
 
+use std::sync::Arc;
+
 use weir_model::{LabelSet, LabelsBuilder};
 
 use crate::chain::Stage;
 use crate::columns::ColumnBuilder;
 use crate::edit::{EditedSets, SetKind, apply_label_edit};
 use crate::guest::{
-    CallError, Interface, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch, Verdicts,
+    CallError, Emission, Guest, Interface, LabelsWanted, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SeriesBatch,
+    Verdicts,
 };
 use crate::outputs::PageBuffers;
 use crate::parts::{Parts, Unserved};
@@ -64,6 +67,22 @@ pub struct Workspace {
     pub(crate) columns: ColumnBuilder,
     pub(crate) labels: LabelsBuilder,
     pub(crate) losses: Losses,
+    /// What accepted calls have emitted; it counts once the way through the plugins is over, for a batch may go it again.
+    pub(crate) emissions: Vec<(Arc<dyn Guest>, Emission)>,
+}
+
+/// Keeps what an accepted call has emitted.
+pub(crate) fn note(emissions: &mut Vec<(Arc<dyn Guest>, Emission)>, stage: &Stage, emission: &mut Emission) {
+    if !emission.is_empty() {
+        emissions.push((stage.guest.clone(), std::mem::take(emission)));
+    }
+}
+
+/// Has all of it count.
+pub(crate) fn emit_all(emissions: &mut Vec<(Arc<dyn Guest>, Emission)>) {
+    for (guest, emission) in emissions.drain(..) {
+        guest.emit(emission);
+    }
 }
 
 /// Runs all candidates through `stages` (their numbers count from `first`).
@@ -95,11 +114,13 @@ fn decide_stage(
             let part = now.get_mut(rows).unwrap_or_default();
             let batch = whole.take().unwrap_or_else(|| fill(part, wanted, &mut work.columns));
             let answer = stage.guest.try_relabel(&batch, time);
-            let outcome = answer.and_then(|v| {
+            let outcome = answer.and_then(|mut v| {
                 apply(&v, &batch, kind, part, number, &mut work.labels, stage).map_err(|e| {
                     stage.guest.reject();
                     CallError::Answer(e)
-                })
+                })?;
+                note(&mut work.emissions, stage, &mut v.emitted);
+                Ok(())
             });
             work.columns.symbols = batch.symbols;
             work.columns.sets = batch.sets;

@@ -88,6 +88,18 @@ pub enum LoadReason {
         /// What to do.
         advice: &'static str,
     },
+    /// Fatal: the component is built against a later version of the same track, and uses what that version brought.
+    #[error(
+        "built against weir:plugin {found}, and this weir has {known}: it {what}; update weir, or build the plugin without it"
+    )]
+    Newer {
+        /// The contract's version in the component.
+        found: String,
+        /// The version that this weir has.
+        known: &'static str,
+        /// What it has that this weir does not.
+        what: String,
+    },
     /// Fatal: no `lifecycle` is exported.
     #[error("exports no weir:plugin/lifecycle: every plugin needs `configure`")]
     NoLifecycle,

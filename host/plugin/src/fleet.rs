@@ -12,11 +12,14 @@ use weir_telemetry::Metrics;
 
 use crate::custom::CustomMetrics;
 use crate::directory::{Changes, File};
+use crate::emission::{Budget, EmitLimits};
 use crate::engine::Runtime;
 use crate::error::{LoadError, LoadReason};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
+use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
+use crate::seat::{Seats, Ticker};
 use crate::settings::{PluginSettings, Settings};
 use crate::state::Services;
 use crate::store::{Compiled, Store, check_pin, is_component};
@@ -40,6 +43,9 @@ pub(crate) struct Fleet {
     store: Store,
     metrics: PluginMetrics,
     custom: CustomMetrics,
+    kept: KeptStates,
+    seats: Seats,
+    ticker: Arc<Ticker>,
     seed: (u64, u64),
     running: BTreeMap<String, Arc<WasmGuest>>,
     /// Why the newest version of a plugin does not run.
@@ -64,6 +70,9 @@ impl Fleet {
             store,
             metrics: PluginMetrics::new(metrics),
             custom: CustomMetrics::new(metrics),
+            kept: KeptStates::default(),
+            seats: Seats::default(),
+            ticker: Arc::new(Ticker::start().map_err(|e| vec![e.of("")])?),
             seed: seed(),
             running: BTreeMap::new(),
             problems: BTreeMap::new(),
@@ -78,6 +87,11 @@ impl Fleet {
         // `a-b.wasm` is before `a.wasm`, other than `a-b` and `a`.
         all.sort_by_cached_key(|(name, _)| format!("{name}.wasm"));
         all.into_iter().map(|(_, guest)| guest.clone()).collect()
+    }
+
+    /// What calls the plugins that hold state over time.
+    pub(crate) fn ticker(&self) -> &Arc<Ticker> {
+        &self.ticker
     }
 
     /// Why the newest version of plugins does not run.
@@ -114,6 +128,7 @@ impl Fleet {
         }
         for name in self.running.keys().filter(|n| !next.contains_key(*n)) {
             self.custom.forget(name);
+            self.kept.forget(name);
         }
         self.running = next;
         self.settings = settings;
@@ -143,6 +158,7 @@ impl Fleet {
                     tracing::info!(plugin = name, "plugin removed with its file");
                     self.metrics.reloaded(&name, "removed");
                     self.custom.forget(&name);
+                    self.kept.forget(&name);
                     moved = true;
                 }
             }
@@ -218,8 +234,20 @@ impl Fleet {
             log: GuestLog::new(name, metrics.lines_written.clone(), metrics.lines_dropped.clone()),
             custom: self.custom.clone(),
             seed: self.seed,
+            emit_to: settings.emit_to.clone(),
+            emit_limits: EmitLimits {
+                budget: Budget::new(plugin.emit_records, plugin.emit_bytes),
+                ok: self.metrics.emissions(name, "ok"),
+                malformed: self.metrics.emissions(name, "malformed"),
+                over_budget: self.metrics.emissions(name, "over_budget"),
+                not_now: self.metrics.emissions(name, "not_now"),
+            },
+            kept: self.kept.clone(),
+            not_kept: self.metrics.not_kept.clone(),
+            seats: self.seats.clone(),
         });
-        WasmGuest::load(&self.runtime, &self.threads, compiled, plugin, services, metrics, settings.idle_instances)
+        let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
+        WasmGuest::load(runtime, threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
             .map(Arc::new)
     }
 }

@@ -1,11 +1,13 @@
 //! A plugin's instances behind one name: limits, time, retries of instances, the circuit breaker, and what it all shows.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_pipeline::guest::{
-    Allowance, CallError, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit, SeriesBatch,
-    Verdicts, Wants,
+    Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
+    SeriesBatch, Verdicts, Wants,
 };
 
 use crate::breaker::Breaker;
@@ -13,8 +15,11 @@ use crate::contract::{Instance, Program};
 use crate::engine::Runtime;
 use crate::error::LoadReason;
 use crate::guest_log::{GuestLog, Level};
+use crate::kept::Kept;
 use crate::limits::Limits;
+use crate::manifest::Affinity;
 use crate::metrics::{CallTime, GuestMetrics, InterfaceMetrics, RestGauge};
+use crate::seat::{Bound, Seated, Ticker};
 use crate::settings::PluginSettings;
 use crate::state::{Services, State};
 use crate::store::Compiled;
@@ -29,7 +34,7 @@ const SLOW: Duration = Duration::from_millis(1);
 pub(crate) struct WasmGuest {
     compiled: Compiled,
     settings: PluginSettings,
-    program: Program,
+    program: Arc<Program>,
     wants: Wants,
     services: Arc<Services>,
     metrics: GuestMetrics,
@@ -44,15 +49,29 @@ pub(crate) struct WasmGuest {
     making: CallTime,
     threads: Arc<GuestThreads>,
     name: Arc<str>,
+    /// What its instances keep in the host.
+    kept: Kept,
+    for_each_pipeline: bool,
+    /// Its place, where it has one instance for a pipeline and this is that.
+    seated: Option<Seated>,
+    /// By pipeline, where it has one instance for each and this is none of them.
+    bound: Mutex<BTreeMap<String, Weak<Bound>>>,
+    ticker: Arc<Ticker>,
+    version: u64,
     /// Keeps the clock running as long as calls may need to be ended.
-    _runtime: Arc<Runtime>,
+    runtime: Arc<Runtime>,
 }
+
+/// Numbers of versions.
+static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
 impl WasmGuest {
     /// Links, makes the first instance, configures it, and asks what it wants.
+    #[allow(clippy::too_many_arguments, reason = "what all plugins share, and what is of this one")]
     pub(crate) fn load(
         runtime: &Arc<Runtime>,
         threads: &Arc<GuestThreads>,
+        ticker: &Arc<Ticker>,
         compiled: Compiled,
         settings: PluginSettings,
         services: Arc<Services>,
@@ -62,8 +81,13 @@ impl WasmGuest {
         let engine = runtime.engine();
         // Again, for a component that runs already and gets other settings.
         crate::imports::check(&compiled.outline, &settings.grants)?;
+        let program = Arc::new(Program::new(engine, &compiled.component)?);
+        let manifest = compiled.outline.manifest.as_ref();
+        let for_each_pipeline = program.ticks() || manifest.is_some_and(|m| m.affinity == Affinity::Pipeline);
+        // The first instance of a plugin that has one for each pipeline only shows that it can be made: its store is its own.
+        let kept = if for_each_pipeline { Kept::default() } else { services.kept.of(&services.plugin, "") };
         let mut guest = Self {
-            program: Program::new(engine, &compiled.component)?,
+            program,
             wants: Wants::default(),
             faults: GuestLog::new(&services.plugin, metrics.lines_written.clone(), metrics.lines_dropped.clone()),
             idle: Mutex::default(),
@@ -73,7 +97,13 @@ impl WasmGuest {
             making: CallTime::default(),
             threads: threads.clone(),
             name: services.plugin.as_str().into(),
-            _runtime: runtime.clone(),
+            kept,
+            for_each_pipeline,
+            seated: None,
+            bound: Mutex::default(),
+            ticker: ticker.clone(),
+            version: VERSIONS.fetch_add(1, Ordering::Relaxed),
+            runtime: runtime.clone(),
             compiled,
             settings,
             services,
@@ -89,7 +119,9 @@ impl WasmGuest {
         }
         guest.wants = first.wants(guest.settings.timeout).map_err(failed("wants"))?;
         guest.making.add(time.computed());
-        guest.idle = Mutex::new(vec![first]);
+        if !guest.for_each_pipeline {
+            guest.idle = Mutex::new(vec![first]);
+        }
         Ok(guest)
     }
 
@@ -97,6 +129,76 @@ impl WasmGuest {
     #[cfg(test)]
     pub(crate) fn configure_later_instances_with(&mut self, config: &str) {
         config.clone_into(&mut self.settings.config_json);
+    }
+
+    /// The same version for one pipeline.
+    fn seat(&self, pipeline: &str) -> Self {
+        let seat = self.services.seats.of(&self.services.plugin, pipeline);
+        Self {
+            compiled: self.compiled.clone(),
+            settings: self.settings.clone(),
+            program: self.program.clone(),
+            wants: self.wants.clone(),
+            services: self.services.clone(),
+            metrics: self.metrics.clone(),
+            faults: GuestLog::new(
+                &self.services.plugin,
+                self.metrics.lines_written.clone(),
+                self.metrics.lines_dropped.clone(),
+            ),
+            idle: Mutex::default(),
+            max_idle: 1,
+            breaker: Breaker::default(),
+            resting: self.metrics.rest_gauge(),
+            time: CallTime::default(),
+            making: CallTime::default(),
+            threads: self.threads.clone(),
+            name: self.name.clone(),
+            kept: self.services.kept.of(&self.services.plugin, pipeline),
+            for_each_pipeline: true,
+            seated: Some(Seated { seat, version: self.version, pipeline: pipeline.to_owned() }),
+            bound: Mutex::default(),
+            ticker: self.ticker.clone(),
+            version: self.version,
+            runtime: self.runtime.clone(),
+        }
+    }
+
+    /// Its place in a pipeline, where this is the guest of one.
+    pub(crate) fn seated(&self) -> Option<&Seated> {
+        self.seated.as_ref()
+    }
+
+    /// Whether there is an instance that may hold something.
+    pub(crate) fn has_instance(&self) -> bool {
+        !self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Lets go of all instances.
+    pub(crate) fn forget_instances(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Calls `tick`. What it emits counts at once: no pipeline waits for its answer.
+    pub(crate) fn tick(&self, last: bool) {
+        // a clock before 1970 is one that is not set
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        let mut time = Allowance::whole(self.settings.timeout);
+        match self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit)) {
+            Ok(emission) => {
+                self.worked();
+                self.emit(emission);
+            }
+            Err(CallError::Resting { .. }) => {}
+            Err(e) => {
+                self.faults.write(self.gravity(), &format!("tick {e}"));
+                self.broke();
+            }
+        }
+    }
+
+    fn in_pipelines(&self) -> Vec<Arc<Bound>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner).values().filter_map(Weak::upgrade).collect()
     }
 
     /// The component it is made of.
@@ -111,12 +213,12 @@ impl WasmGuest {
 
     /// Whether it rests after failures.
     pub(crate) fn is_resting(&self) -> bool {
-        self.breaker.is_open()
+        self.breaker.is_open() || self.in_pipelines().iter().any(|b| b.guest().is_resting())
     }
 
     /// How much processor time calls take lately.
     pub(crate) fn average_call(&self) -> Option<Duration> {
-        self.time.average()
+        self.time.average().or_else(|| self.in_pipelines().iter().filter_map(|b| b.guest().average_call()).max())
     }
 
     /// One call, on a thread of its own where that may take long.
@@ -126,6 +228,8 @@ impl WasmGuest {
         time: &mut Allowance,
         call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError> + Send,
     ) -> Result<T, CallError> {
+        // Held to the end: a plugin with one instance is called once at a time.
+        let _turn = self.seated.as_ref().map(|s| s.seat.turn(s.version));
         if time.again {
             // The batch was admitted.
             interface.again.inc();
@@ -197,7 +301,7 @@ impl WasmGuest {
     fn instantiate(&self) -> Result<Instance, CallError> {
         let limits = Limits::new(self.settings.memory_limit, self.settings.table_elements, self.metrics.instance());
         let time = self.settings.configure_timeout;
-        let state = State::new(limits, time, self.services.clone());
+        let state = State::new(limits, time, self.services.clone(), self.kept.clone());
         self.program.instantiate(state, self.settings.max_returned_bytes, time)
     }
 
@@ -238,6 +342,27 @@ impl WasmGuest {
 }
 
 impl Guest for WasmGuest {
+    fn in_pipeline(&self, pipeline: &str) -> Option<Arc<dyn Guest>> {
+        if !self.for_each_pipeline || self.seated.is_some() {
+            return None;
+        }
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = bound.get(pipeline).and_then(Weak::upgrade) {
+            return Some(bound);
+        }
+        let new = Arc::new(Bound::new(self.seat(pipeline), &self.ticker));
+        bound.insert(pipeline.to_owned(), Arc::downgrade(&new));
+        Some(new)
+    }
+
+    fn emit(&self, emission: Emission) {
+        if let Some(emitter) = &self.services.emit_to.0
+            && !emission.is_empty()
+        {
+            emitter.emit(&self.services.plugin, emission);
+        }
+    }
+
     fn name(&self) -> &str {
         &self.services.plugin
     }

@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use weir_telemetry::Metrics;
 
+use crate::state::NotKeptLabels;
+
 /// Upper bounds in seconds: a look-up of 2 µs to an interpreter's time-out.
 const BUCKETS: [f64; 12] = [2e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
 
@@ -64,6 +66,8 @@ pub(crate) struct PluginMetrics {
     compile: Family<ByPlugin, Gauge<f64, AtomicU64>>,
     reloads: Family<ByResult, Counter>,
     log_lines: Family<ByResult, Counter>,
+    emissions: Family<ByResult, Counter>,
+    pub(crate) not_kept: Family<NotKeptLabels, Counter>,
 }
 
 impl PluginMetrics {
@@ -117,6 +121,16 @@ impl PluginMetrics {
                 "Lines that plugins logged, by whether they were written or thinned out",
                 Family::default(),
             ),
+            emissions: metrics.register(
+                "weir_plugin_emissions",
+                "Times that plugins emitted samples or lines, by whether they were taken; the records are in the ledger",
+                Family::default(),
+            ),
+            not_kept: metrics.register(
+                "weir_plugin_state_refusals",
+                "Values that plugins wanted to keep in the host and that were refused",
+                Family::default(),
+            ),
         }
     }
 
@@ -133,6 +147,7 @@ impl PluginMetrics {
             logs: interface("logs"),
             own_threads: self.own_threads.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             rests: self.rests.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
+            tick: interface("tick"),
             lines_written: self.log_lines(plugin, "written"),
             lines_dropped: self.log_lines(plugin, "dropped"),
             plugin: plugin.to_owned(),
@@ -150,6 +165,10 @@ impl PluginMetrics {
 
     fn call(&self, plugin: &str, interface: &'static str, result: &'static str) -> Counter {
         self.calls.get_or_create(&ByCall { plugin: plugin.to_owned(), interface, result }).clone()
+    }
+
+    pub(crate) fn emissions(&self, plugin: &str, result: &'static str) -> Counter {
+        self.emissions.get_or_create(&ByResult { plugin: plugin.to_owned(), result }).clone()
     }
 
     fn log_lines(&self, plugin: &str, result: &'static str) -> Counter {
@@ -178,6 +197,7 @@ pub(crate) struct GuestMetrics {
     pub(crate) logs: InterfaceMetrics,
     pub(crate) own_threads: Counter,
     pub(crate) rests: Counter,
+    pub(crate) tick: InterfaceMetrics,
     pub(crate) lines_written: Counter,
     pub(crate) lines_dropped: Counter,
     plugin: String,

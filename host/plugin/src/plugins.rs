@@ -18,6 +18,7 @@ use crate::directory::{File, Watched, scan};
 use crate::error::{LoadError, LoadReason};
 use crate::fleet::Fleet;
 use crate::guest::WasmGuest;
+use crate::seat::Ticker;
 use crate::settings::Settings;
 
 /// How long a start waits for files that somebody is just copying. What is not whole then is an error.
@@ -68,6 +69,7 @@ pub struct Plugins {
     orders: SyncSender<Order>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    ticker: Arc<Ticker>,
 }
 
 /// What [`Plugins::status`] is made of.
@@ -91,6 +93,7 @@ impl Plugins {
         let mut watched = Watched::default();
         let files = whole_files(&settings, &mut watched).map_err(|e| vec![e.of("")])?;
         let fleet = Fleet::open(settings, files, metrics, stop.clone())?;
+        let ticker = fleet.ticker().clone();
         let (publish, current) = watch::channel(Arc::new(PluginSet::default()));
         // Looks are only hints, of which one is as good as many.
         let (orders, inbox) = mpsc::sync_channel(8);
@@ -103,7 +106,7 @@ impl Plugins {
             .name("weir-plugins".to_owned())
             .spawn(move || keeper.run(&inbox, &hints))
             .map_err(|e| vec![LoadReason::Runtime(e.to_string()).of("")])?;
-        Ok(Self { current, shown, orders, stop, thread: Some(thread) })
+        Ok(Self { current, shown, orders, stop, thread: Some(thread), ticker })
     }
 
     /// Loads and configures everything as [`Plugins::open`] would, and lets go of it again: for `weir check`. Blocks
@@ -136,6 +139,13 @@ impl Plugins {
         answer.recv().map_err(|_| ended())?
     }
 
+    /// Calls for the last time every plugin that is called over time, so that it hands out what it has gathered. To be called when
+    /// no other call comes any more; blocks for as long as the calls take. Says whether any was called: what it has emitted may have
+    /// come to another, which is then called when this is done again.
+    pub fn end_ticks(&self) -> bool {
+        self.ticker.end_all()
+    }
+
     /// How each plugin does, those that are not loaded for some problem included.
     pub fn status(&self) -> Vec<PluginStatus> {
         let shown = lock(&self.shown);
@@ -145,6 +155,7 @@ impl Plugins {
 
 impl Drop for Plugins {
     fn drop(&mut self) {
+        self.ticker.stop();
         self.stop.store(true, Ordering::Release);
         // A full inbox wakes it as well.
         let _ = self.orders.try_send(Order::Look);

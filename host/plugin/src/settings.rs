@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use weir_pipeline::guest::OnError;
 
+use crate::emission::EmitTo;
 use crate::grants::Grant;
 
 /// Everything about plugins.
@@ -35,6 +36,8 @@ pub struct Settings {
     pub max_instances: u32,
     /// How many idle instances a plugin keeps: as many calls as there are cores can run at once.
     pub idle_instances: usize,
+    /// Where what plugins emit goes.
+    pub emit_to: EmitTo,
 }
 
 impl Default for Settings {
@@ -50,6 +53,7 @@ impl Default for Settings {
             compile_timeout: Duration::from_mins(1),
             max_instances: 256,
             idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            emit_to: EmitTo::default(),
         }
     }
 }
@@ -83,6 +87,11 @@ pub struct PluginSettings {
     /// The most bytes that one answer, or one argument of a host function, may have: what a full batch
     /// can need (1 MiB of text rewritten with growth, and columns) and not what fills the host's memory.
     pub max_returned_bytes: usize,
+    /// How many samples and lines it may emit a second, over all its instances; ten times that at once: a plugin that sums up
+    /// a hundred thousand series has its tick.
+    pub emit_records: u32,
+    /// How many bytes of them, as the plugin hands them over; ten times that at once. A hundred bytes a record.
+    pub emit_bytes: u64,
     /// What becomes of the records of a failed call.
     pub on_error: OnError,
     /// The SHA-256 that the file must have, in hexadecimal.
@@ -100,6 +109,8 @@ impl Default for PluginSettings {
             timeout: Duration::from_millis(50),
             configure_timeout: Duration::from_secs(5),
             max_returned_bytes: 16 << 20,
+            emit_records: 10_000,
+            emit_bytes: 1 << 20,
             on_error: OnError::default(),
             sha256: None,
             grants: Vec::new(),
@@ -116,6 +127,8 @@ impl fmt::Debug for PluginSettings {
             .field("timeout", &self.timeout)
             .field("configure_timeout", &self.configure_timeout)
             .field("max_returned_bytes", &self.max_returned_bytes)
+            .field("emit_records", &self.emit_records)
+            .field("emit_bytes", &self.emit_bytes)
             .field("on_error", &self.on_error)
             .field("sha256", &self.sha256)
             .field("grants", &self.grants)

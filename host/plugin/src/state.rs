@@ -3,9 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
 use crate::custom::CustomMetrics;
+use crate::emission::{EmitLimits, EmitTo, Emitting};
 use crate::guest_log::{GuestLog, Level, MAX_MESSAGE};
+use crate::kept::{Draft, Kept, KeptStates};
 use crate::limits::Limits;
+use crate::seat::Seats;
 use crate::time_limit::TimeLimit;
 
 /// The data of an instance's store.
@@ -17,6 +24,10 @@ pub(crate) struct State {
     pub(crate) time: TimeLimit,
     /// What it reaches beyond itself.
     pub(crate) services: Arc<Services>,
+    /// What the call that is under way has emitted.
+    pub(crate) emitting: Emitting,
+    /// What it keeps in the host, as the call that is under way sees it.
+    pub(crate) kept: Draft,
     output: LineBuffer,
 }
 
@@ -31,12 +42,46 @@ pub(crate) struct Services {
     pub(crate) custom: CustomMetrics,
     /// What `wasi:random/insecure-seed` answers: hash maps want it. One for the process, so that a plugin's instances agree.
     pub(crate) seed: (u64, u64),
+    /// Where what it emits goes.
+    pub(crate) emit_to: EmitTo,
+    /// How much it may emit.
+    pub(crate) emit_limits: EmitLimits,
+    /// What all plugins keep.
+    pub(crate) kept: KeptStates,
+    /// Values that were not kept, by why.
+    pub(crate) not_kept: Family<NotKeptLabels, Counter>,
+    /// The places of all plugins that have one instance for a pipeline.
+    pub(crate) seats: Seats,
+}
+
+/// Of a value that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct NotKeptLabels {
+    pub(crate) plugin: String,
+    pub(crate) reason: &'static str,
+}
+
+impl Services {
+    /// Counts values that were not kept.
+    pub(crate) fn count_not_kept(&self, reason: &'static str, values: u64) {
+        if values > 0 {
+            let labels = NotKeptLabels { plugin: self.plugin.clone(), reason };
+            self.not_kept.get_or_create(&labels).inc_by(values);
+        }
+    }
 }
 
 impl State {
     /// The state of an instance whose start functions and `configure` may take `time` together, from now.
-    pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>) -> Self {
-        Self { limits, time: TimeLimit::begin(time), services, output: LineBuffer::default() }
+    pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>, kept: Kept) -> Self {
+        Self {
+            limits,
+            time: TimeLimit::begin(time),
+            services,
+            emitting: Emitting::default(),
+            kept: Draft::new(kept),
+            output: LineBuffer::default(),
+        }
     }
 
     /// What the guest logs by itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-use weir_config::{Config, FileLog, WhenFull};
+use weir_config::{Config, FileLog, PipelinePlan, WhenFull};
 use weir_plugin::Plugins;
 
 use crate::collector::{check_named, validate};
@@ -32,7 +32,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
             weir_config::Process::Named(named) => list(&named.iter().map(String::as_str).collect::<Vec<_>>()),
         };
         writeln!(out, "pipeline {}", plan.name)?;
-        writeln!(out, "  from    {}", plan.sources.join(", "))?;
+        writeln!(out, "  from    {}", sources(plan).join(", "))?;
         writeln!(out, "  process {process}")?;
         writeln!(out, "  to      {}", plan.sinks.join(", "))?;
     }
@@ -40,6 +40,11 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         writeln!(out, "note: {note}")?;
     }
     Ok(())
+}
+
+/// What a pipeline takes from, plugins by their pattern.
+fn sources(plan: &PipelinePlan) -> Vec<String> {
+    plan.sources.iter().cloned().chain(plan.emitted.iter().map(|plugin| format!("plugin.{plugin}"))).collect()
 }
 
 /// Which sources stop for the sake of one sink's full queue, and so for others as well.

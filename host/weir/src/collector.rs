@@ -9,7 +9,9 @@ use weir_client::Client;
 use weir_config::{Config, PipelinePlan, Process, Signal};
 use weir_model::{LogBatch, TargetSink};
 use weir_pipeline::guest::Guest;
-use weir_pipeline::{LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks, Writers};
+use weir_pipeline::{
+    EmitSources, LogSinks, LogsPipeline, LogsRoute, MetricsPipeline, PipelineStats, SampleSinks, Writers,
+};
 use weir_plugin::{PluginSet, PluginSource, PluginStatus, Plugins};
 use weir_push::{Destinations, LokiOutlet, Sinks};
 use weir_scrape::ScrapeManager;
@@ -97,6 +99,7 @@ pub(crate) struct Collector {
     parts: Arc<Parts>,
     pipelines: Arc<Mutex<Pipelines>>,
     routes: Routes,
+    emitted: Arc<EmitSources>,
     scrape: ScrapeManager,
     tails: Tails,
     swaps: tokio::task::JoinHandle<()>,
@@ -112,14 +115,15 @@ impl Collector {
         metrics: &Metrics,
     ) -> Result<Self, CollectorError> {
         let ledger = Ledger::new(metrics);
-        let plugins = open_plugins(&config, &embedded, metrics)?;
+        let routes = Routes::new(&ledger);
+        let emitted = Arc::new(EmitSources::new(&ledger, Arc::new(routes.clone())));
+        let plugins = open_plugins(&config, &embedded, &emitted, metrics)?;
         check_named(&config, &names(&plugins.current()))?;
         let (remote_writes, lokis) = translate::sinks(&config)?;
         let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
         let stats = PipelineStats::new(metrics, &ledger);
         let parts = Arc::new(Parts { sinks, writers: Arc::default(), stats });
         let pipelines = Arc::new(Mutex::new(Pipelines::default()));
-        let routes = Routes::new(&ledger);
         routes.replace(lay(&config, &plugins.current(), &parts, &pipelines).0);
         let scrape = ScrapeManager::new(Arc::new(routes.clone()), metrics, ledger.clone());
         let lines = routes.clone();
@@ -132,9 +136,9 @@ impl Collector {
         );
         scrape.apply(config.scrape_configs.iter().map(translate::job).collect())?;
         tails.apply(config.file_logs.iter().map(translate::file_logs).collect()).await?;
-        let swaps = tokio::spawn(follow_swaps(plugins.subscribe(), pipelines.clone()));
+        let swaps = tokio::spawn(follow_swaps(plugins.subscribe(), pipelines.clone(), emitted.clone()));
         let checks = tokio::spawn(books::check(Checker::new(&ledger, metrics)));
-        Ok(Self { config, embedded, plugins, parts, pipelines, routes, scrape, tails, swaps, ledger, checks })
+        Ok(Self { config, embedded, plugins, parts, pipelines, routes, emitted, scrape, tails, swaps, ledger, checks })
     }
 
     /// Goes over to another configuration; on an error the old one stays in force. Sources, targets and sinks that did not
@@ -183,7 +187,7 @@ impl Collector {
     }
 
     fn apply_plugins(&self, config: &Config) -> Result<Arc<PluginSet>, CollectorError> {
-        let settings = translate::plugins(config, &self.embedded);
+        let settings = plugin_settings(config, &self.embedded, &self.emitted);
         tokio::task::block_in_place(|| self.plugins.apply(settings)).map_err(CollectorError::Plugins)
     }
 
@@ -239,20 +243,38 @@ impl Collector {
     /// Ends in the order of the data: sources stop, what they read becomes durable, then the senders drain, all within
     /// bounds. What cannot be sent stays in the queues.
     pub(crate) async fn stop(self) {
-        let Self { scrape, tails, parts, swaps, plugins, ledger, checks, .. } = self;
+        let Self { scrape, tails, parts, swaps, plugins, emitted, ledger, checks, .. } = self;
         swaps.abort();
         checks.abort();
         // Tails wait for what they have handed on to become durable; a flush now saves them the buffers' deadline.
         parts.sinks.flush();
         tokio::join!(scrape.stop(), tails.stop());
+        // What plugins have gathered; it may come to others, which are behind them in every pipeline.
+        for _ in 0..=plugins.current().guests.len() {
+            emitted.settled(translate::DRAIN).await;
+            if !tokio::task::block_in_place(|| plugins.end_ticks()) {
+                break;
+            }
+        }
+        emitted.stop(translate::DRAIN).await;
         parts.sinks.shutdown(translate::DRAIN).await;
         books::close(&ledger);
         drop(plugins);
     }
 }
 
-fn open_plugins(config: &Config, embedded: &[PluginSource], metrics: &Metrics) -> Result<Plugins, CollectorError> {
-    let settings = translate::plugins(config, embedded);
+fn plugin_settings(config: &Config, embedded: &[PluginSource], emitted: &Arc<EmitSources>) -> weir_plugin::Settings {
+    let emit_to = weir_plugin::EmitTo(Some(emitted.clone()));
+    weir_plugin::Settings { emit_to, ..translate::plugins(config, embedded) }
+}
+
+fn open_plugins(
+    config: &Config,
+    embedded: &[PluginSource],
+    emitted: &Arc<EmitSources>,
+    metrics: &Metrics,
+) -> Result<Plugins, CollectorError> {
+    let settings = plugin_settings(config, embedded, emitted);
     tokio::task::block_in_place(|| Plugins::open(settings, metrics)).map_err(CollectorError::Plugins)
 }
 
@@ -370,7 +392,9 @@ fn table(config: &Config, pipelines: &Pipelines) -> Table {
         }
     }
     let logs = logs.into_iter().map(|(source, pipelines)| (source, LogsRoute::new(pipelines))).collect();
-    Table { jobs, logs, ..Table::default() }
+    let emitted_samples = pipelines.metrics.values().map(|way| (way.plan.clone(), way.pipeline.clone())).collect();
+    let emitted_lines = pipelines.logs.values().map(|way| (way.plan.clone(), way.pipeline.clone())).collect();
+    Table { jobs, logs, emitted_samples, emitted_lines, ..Table::default() }
 }
 
 /// `remote_write.mimir` as `mimir`.
@@ -388,9 +412,14 @@ fn guests(plan: &PipelinePlan, set: &PluginSet) -> Option<Vec<Arc<dyn Guest>>> {
 }
 
 /// Puts each published set of plugins in force in every pipeline.
-async fn follow_swaps(mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>, pipelines: Arc<Mutex<Pipelines>>) {
+async fn follow_swaps(
+    mut sets: tokio::sync::watch::Receiver<Arc<PluginSet>>,
+    pipelines: Arc<Mutex<Pipelines>>,
+    emitted: Arc<EmitSources>,
+) {
     while sets.changed().await.is_ok() {
         let set = sets.borrow_and_update().clone();
+        emitted.set_plugins(&names(&set));
         let pipelines = pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         for MetricsWay { plan, pipeline, .. } in pipelines.metrics.values() {
             if guests(plan, &set).is_some_and(|guests| pipeline.set_guests(&guests)) {

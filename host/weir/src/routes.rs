@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use weir_config::PipelinePlan;
 use weir_model::{LogBatch, Page};
-use weir_pipeline::{LogsRoute, MetricsPipeline, TargetRoute};
+use weir_pipeline::{EmitRoutes, LogsPipeline, LogsRoute, MetricsPipeline, TargetRoute};
 use weir_scrape::{End, Outlets, TargetInfo, TargetOutlet};
 use weir_tail::LogOutlet;
 use weir_telemetry::{Ledger, Signal, SourceAccount};
@@ -21,6 +22,10 @@ pub(crate) struct Table {
     pub(crate) jobs: HashMap<String, Vec<Arc<MetricsPipeline>>>,
     /// By `file_logs` name.
     pub(crate) logs: HashMap<String, LogsRoute>,
+    /// Pipelines of samples, with what says which plugins' samples they take.
+    pub(crate) emitted_samples: Vec<(PipelinePlan, Arc<MetricsPipeline>)>,
+    /// Pipelines of lines, likewise.
+    pub(crate) emitted_lines: Vec<(PipelinePlan, Arc<LogsPipeline>)>,
 }
 
 /// The table in force. Targets look at each page, sources at each batch.
@@ -52,6 +57,24 @@ impl Routes {
     pub(crate) fn lines(&self, source: &str) -> Arc<dyn LogOutlet> {
         let account = self.ledger.source(&format!("file_logs.{source}"), Signal::Lines);
         Arc::new(Lines { routes: self.clone(), source: source.to_owned(), account })
+    }
+}
+
+impl EmitRoutes for Routes {
+    fn generation(&self) -> u64 {
+        self.load().generation
+    }
+
+    fn samples(&self, plugin: &str) -> Vec<Arc<MetricsPipeline>> {
+        let table = self.load();
+        let taking = table.emitted_samples.iter().filter(|(plan, _)| plan.takes_from_plugin(plugin));
+        taking.map(|(_, pipeline)| pipeline.clone()).collect()
+    }
+
+    fn lines(&self, plugin: &str) -> LogsRoute {
+        let table = self.load();
+        let taking = table.emitted_lines.iter().filter(|(plan, _)| plan.takes_from_plugin(plugin));
+        LogsRoute::new(taking.map(|(_, pipeline)| pipeline.clone()).collect())
     }
 }
 

@@ -155,6 +155,8 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
         table_elements: usize::try_from(from.table_elements).unwrap_or(usize::MAX),
         timeout: from.timeout,
         configure_timeout: from.configure_timeout,
+        emit_records: u32::try_from(from.emit_records).unwrap_or(u32::MAX),
+        emit_bytes: from.emit_bytes,
         max_returned_bytes: usize::try_from(from.returned_bytes).unwrap_or(usize::MAX),
         on_error: match from.on_error {
             config::OnError::Drop => OnError::Drop,

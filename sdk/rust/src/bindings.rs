@@ -4,8 +4,8 @@
 
 pub mod types {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        inline: "package weir:sdk; world types { import weir:plugin/types@0.1.0; }",
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world types { import weir:plugin/types@0.1.1; }",
         world: "weir:sdk/types",
         generate_all,
     });
@@ -14,10 +14,10 @@ pub mod types {
 
 pub mod lifecycle {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        inline: "package weir:sdk; world lifecycle { import weir:plugin/host@0.1.0; export weir:plugin/lifecycle@0.1.0; }",
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world lifecycle { import weir:plugin/host@0.1.1; export weir:plugin/lifecycle@0.1.1; }",
         world: "weir:sdk/lifecycle",
-        with: { "weir:plugin/types@0.1.0": crate::bindings::types },
+        with: { "weir:plugin/types@0.1.1": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_lifecycle",
@@ -26,10 +26,10 @@ pub mod lifecycle {
 
 pub mod series {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        inline: "package weir:sdk; world series { export weir:plugin/series@0.1.0; }",
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world series { export weir:plugin/series@0.1.1; }",
         world: "weir:sdk/series",
-        with: { "weir:plugin/types@0.1.0": crate::bindings::types },
+        with: { "weir:plugin/types@0.1.1": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_series",
@@ -38,10 +38,10 @@ pub mod series {
 
 pub mod samples {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        inline: "package weir:sdk; world samples { export weir:plugin/samples@0.1.0; }",
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world samples { export weir:plugin/samples@0.1.1; }",
         world: "weir:sdk/samples",
-        with: { "weir:plugin/types@0.1.0": crate::bindings::types },
+        with: { "weir:plugin/types@0.1.1": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_samples",
@@ -50,12 +50,42 @@ pub mod samples {
 
 pub mod logs {
     wit_bindgen::generate!({
-        path: "../../wit/v0.1.0",
-        inline: "package weir:sdk; world logs { export weir:plugin/logs@0.1.0; }",
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world logs { export weir:plugin/logs@0.1.1; }",
         world: "weir:sdk/logs",
-        with: { "weir:plugin/types@0.1.0": crate::bindings::types },
+        with: { "weir:plugin/types@0.1.1": crate::bindings::types },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_logs",
+    });
+}
+
+pub mod emit {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world emit { import weir:plugin/emit@0.1.1; }",
+        world: "weir:sdk/emit",
+        with: { "weir:plugin/types@0.1.1": crate::bindings::types },
+        generate_all,
+    });
+}
+
+pub mod state {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world state { import weir:plugin/state@0.1.1; }",
+        world: "weir:sdk/state",
+        generate_all,
+    });
+}
+
+pub mod tick {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1.1",
+        inline: "package weir:sdk; world tick { export weir:plugin/tick@0.1.1; }",
+        world: "weir:sdk/tick",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_tick",
     });
 }

@@ -4,10 +4,11 @@ use crate::bindings::lifecycle::exports::weir::plugin::lifecycle as lifecycle_ex
 use crate::bindings::logs::exports::weir::plugin::logs as logs_export;
 use crate::bindings::samples::exports::weir::plugin::samples as samples_export;
 use crate::bindings::series::exports::weir::plugin::series as series_export;
+use crate::bindings::tick::exports::weir::plugin::tick as tick_export;
 use crate::bindings::types as wire;
 use crate::columns::{Strings, Table};
 use crate::labels::Sets;
-use crate::{Error, Instance, Labels, Logs, LogsBatch, Samples, SamplesBatch, Series, SeriesBatch};
+use crate::{Error, Instance, Labels, Logs, LogsBatch, Moment, Samples, SamplesBatch, Series, SeriesBatch, Tick};
 use crate::{config, edit, logs, samples};
 use std::marker::PhantomData;
 
@@ -40,6 +41,62 @@ pub(crate) mod host {
 
     fn owned(labels: &[(&str, &str)]) -> Vec<Label> {
         labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect()
+    }
+}
+
+pub(crate) mod emit {
+    use crate::bindings::emit::weir::plugin::emit;
+    use crate::bindings::types::LabelSets;
+    use crate::emit::{LineColumns, Refusal, SampleColumns};
+
+    pub(crate) fn samples(columns: SampleColumns) -> Result<(), Refusal> {
+        let SampleColumns { rows, sets, values, times } = columns;
+        let columns = emit::SampleColumns {
+            rows,
+            symbols: sets.symbols.into(),
+            sets: LabelSets { pairs: sets.pairs, ends: sets.ends },
+            set_of_row: Vec::new(),
+            timestamps: times,
+            start_timestamps: Vec::new(),
+            values,
+        };
+        emit::samples(&columns).map_err(refusal)
+    }
+
+    pub(crate) fn lines(columns: LineColumns) -> Result<(), Refusal> {
+        let LineColumns { rows, sets, metadata_pairs, metadata_ends, text } = columns;
+        let columns = emit::LineColumns {
+            rows,
+            symbols: sets.symbols.into(),
+            sets: LabelSets { pairs: sets.pairs, ends: sets.ends },
+            set_of_row: Vec::new(),
+            metadata: LabelSets { pairs: metadata_pairs, ends: metadata_ends },
+            timestamps: Vec::new(),
+            lines: text.into(),
+        };
+        emit::lines(&columns).map_err(refusal)
+    }
+
+    fn refusal(refusal: emit::Refusal) -> Refusal {
+        match refusal {
+            emit::Refusal::Malformed(why) => Refusal::Malformed(why),
+            emit::Refusal::OverBudget => Refusal::OverBudget,
+            emit::Refusal::NotNow => Refusal::NotNow,
+        }
+    }
+}
+
+pub(crate) mod state {
+    use crate::bindings::state::weir::plugin::state;
+    use crate::state::Refusal;
+
+    pub(crate) use state::{get, keys, remove};
+
+    pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), Refusal> {
+        state::set(key, value).map_err(|refusal| match refusal {
+            state::Refusal::TooLarge => Refusal::TooLarge,
+            state::Refusal::Full => Refusal::Full,
+        })
     }
 }
 
@@ -127,6 +184,17 @@ impl<P: Instance + Logs> logs_export::Guest for Exported<P> {
                 lines: patch.lines.into(),
             })
         }))
+    }
+}
+
+impl<P: Instance + Tick> tick_export::Guest for Exported<P> {
+    fn interval() -> u32 {
+        let interval = with::<P, _>(|plugin| plugin.interval()).unwrap_or_default();
+        u32::try_from(interval.as_millis()).unwrap_or(u32::MAX)
+    }
+
+    fn tick(now: i64, last: bool) -> Result<(), String> {
+        called::<P>(|plugin| plugin.tick(Moment { now, last }))
     }
 }
 

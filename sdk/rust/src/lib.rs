@@ -40,6 +40,10 @@
 //! `cargo build --release --target wasm32-wasip2` makes the component, and `cargo test` runs the tests natively: on any
 //! target but WebAssembly [`export!`] exports nothing, and [`testing`] stands in for the host.
 //!
+//! # More than answers
+//! [`emit`] makes new samples and lines; [`Tick`] is called over time, for what is summed up; [`state`] keeps values in weir for
+//! the next version of the plugin.
+//!
 //! # Speed
 //! Ask for little in `wants`: what is not asked for never crosses into the plugin. Give an answer by labels alone in
 //! [`Series`]: the host keeps it. Look names up once per batch ([`SeriesBatch::symbol`]), and match patterns with
@@ -57,20 +61,24 @@ mod columns;
 mod component;
 mod config;
 mod edit;
+pub mod emit;
 mod host;
 mod labels;
 pub mod log;
 mod logs;
 mod samples;
 mod series;
+pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod tick;
 
 pub use host::{Level, counter, gauge, write_log};
 pub use labels::{Labels, Symbol, Text};
 pub use logs::{LogRow, Logs, LogsBatch, LogsWanted};
 pub use samples::{Kind, SampleRow, Samples, SamplesBatch, SamplesWanted};
 pub use series::{Series, SeriesBatch, SeriesRow};
+pub use tick::{Moment, Tick};
 
 /// Why a plugin cannot be used, or a call failed. Anything that is an error, and any string, becomes one by `?` or `into`.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -94,8 +102,8 @@ pub trait Plugin: Sized {
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
-/// Exports a plugin with the interfaces it names, at least one of `Series`, `Samples` and `Logs`:
-/// `weir_sdk::export!(Redact: Logs);`. Once a crate. The component has exactly these exports and `lifecycle`.
+/// Exports a plugin with the interfaces it names, at least one of `Series`, `Samples` and `Logs`, and `Tick` where it holds state over
+/// time: `weir_sdk::export!(Redact: Logs);`. Once a crate. The component has exactly these exports and `lifecycle`.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty: $($interface:ident),+ $(,)?) => {
@@ -137,6 +145,10 @@ macro_rules! __export_interface {
         #[cfg(target_family = "wasm")]
         $crate::__private::bindings::samples::export_samples!(
             Component with_types_in $crate::__private::bindings::samples);
+    };
+    (Tick) => {
+        #[cfg(target_family = "wasm")]
+        $crate::__private::bindings::tick::export_tick!(Component with_types_in $crate::__private::bindings::tick);
     };
     (Logs) => {
         #[cfg(target_family = "wasm")]

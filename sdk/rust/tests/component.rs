@@ -65,7 +65,7 @@ fn components_export_what_they_name_and_import_nothing_more() {
     let dir = built();
     for (example, expected) in [("tidy", ["series"].as_slice()), ("everything", &["series", "samples", "logs"])] {
         let (imports, exports) = interface(&dir.join(format!("{example}.wasm")));
-        let expected = expected.iter().chain(["lifecycle"].iter()).map(|i| format!("weir:plugin/{i}@0.1.0"));
+        let expected = expected.iter().chain(["lifecycle"].iter()).map(|i| format!("weir:plugin/{i}@0.1.1"));
         assert_eq!(exports, expected.collect(), "{example}");
         for import in imports {
             let known = import.starts_with("weir:plugin/") || TOOLCHAINS_OWN.contains(&import.as_str());

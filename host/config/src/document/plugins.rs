@@ -82,6 +82,8 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         timeout: Duration::from_millis(50),
         configure_timeout: Duration::from_secs(5),
         returned_bytes: 16 << 20,
+        emit_records: 10_000,
+        emit_bytes: 1 << 20,
         on_error: OnError::default(),
         sha256: section.get("sha256", check).and_then(|hash| sha256(&hash, check)),
     };
@@ -96,6 +98,9 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         plugin.timeout = lasting(&mut limits, "timeout", plugin.timeout, least, most, check);
         plugin.configure_timeout =
             lasting(&mut limits, "configure_timeout", plugin.configure_timeout, least, most * 10, check);
+        plugin.emit_bytes = within(&mut limits, "emit_bytes", plugin.emit_bytes, 1 << 10, 1 << 30, check);
+        // more than any sink takes in; none at all keeps a plugin from emitting
+        plugin.emit_records = count(&mut limits, "emit_records", plugin.emit_records, 0, 10_000_000, check);
         limits.finish(check);
     }
     let policies = [("drop", OnError::Drop), ("pass", OnError::Pass), ("stop", OnError::Stop)];

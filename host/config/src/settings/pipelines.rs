@@ -1,3 +1,5 @@
+use crate::pipelines::is_match;
+
 /// What flows through a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -14,12 +16,22 @@ pub struct PipelinePlan {
     pub name: String,
     /// What flows through it.
     pub signal: Signal,
-    /// `from` with its patterns resolved: `scrape.JOB` or `file_logs.NAME`, at least one, each once.
+    /// `from` with its patterns resolved: `scrape.JOB` or `file_logs.NAME`, each once. At least one, or one in `emitted`.
     pub sources: Vec<String>,
+    /// Patterns of `from` that name plugins, without their `plugin.`: what those emit comes here too. Not resolved, for plugins
+    /// come and go.
+    pub emitted: Vec<String>,
     /// `process`.
     pub process: Process,
     /// `to` with its patterns resolved: `remote_write.NAME` or `loki.NAME`, at least one, each once.
     pub sinks: Vec<String>,
+}
+
+impl PipelinePlan {
+    /// Whether what this plugin emits, of the pipeline's signal, comes here.
+    pub fn takes_from_plugin(&self, plugin: &str) -> bool {
+        self.emitted.iter().any(|pattern| is_match(pattern, plugin))
+    }
 }
 
 /// Which plugins a pipeline runs.

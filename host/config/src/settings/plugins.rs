@@ -22,6 +22,10 @@ pub struct PluginConfig {
     /// `limits.returned_bytes`: of one answer, and of what one call of a host function hands over. 16 MiB unless given, for
     /// at most about 1 MiB goes in.
     pub returned_bytes: u64,
+    /// `limits.emit_records`: samples and lines a second that it may emit, ten times that at once. 10,000 unless given.
+    pub emit_records: u64,
+    /// `limits.emit_bytes`: their bytes a second, ten times that at once. 1 MiB unless given.
+    pub emit_bytes: u64,
     /// `on_error`.
     pub on_error: OnError,
     /// `sha256` that the file must have, lower-case hexadecimal.

@@ -11,7 +11,7 @@ use crate::guest::{
     Allowance, CallError, Interface, LogsBatch, LogsEdit, LogsWanted, MAX_BYTES, MAX_ROWS, OnError, Symbols,
 };
 use crate::parts::{Parts, Unserved};
-use crate::verdict::Workspace;
+use crate::verdict::{Workspace, note};
 
 /// Runs a batch through a stage's `logs`, in calls of bounded size.
 pub(super) fn run_logs(
@@ -33,12 +33,13 @@ pub(super) fn run_logs(
         let unserved = parts.serve(start..end, |rows, time| {
             let streams_before = batch.streams.len();
             let (first, count) = (rows.start, rows.len() as u64);
-            let (edit, symbols) = call(stage, wanted, batch, rows, work, time)?;
+            let (mut edit, symbols) = call(stage, wanted, batch, rows, work, time)?;
             relabel_lines(&edit, &symbols, batch, first, work).map_err(|e| {
                 batch.streams.truncate(streams_before);
                 stage.guest.reject();
                 CallError::Answer(e)
             })?;
+            note(&mut work.emissions, stage, &mut edit.emitted);
             dropped += (edit.dropped.len() as u64).min(count);
             stage.stats.changed.inc_by(edit.changed.len() as u64);
             edits.push((first as u32, edit));

@@ -167,7 +167,7 @@ async fn a_stream_is_judged_once() {
     let sink = Arc::new(Sink::default());
     let guest = Arc::new(TestGuest::series(|b| {
         let value = b.symbols.get(b.sets.pairs[0][1] as usize);
-        Ok(Verdicts { dropped: if value == Some("bad") { vec![0] } else { vec![] }, labels: None })
+        Ok(Verdicts { dropped: if value == Some("bad") { vec![0] } else { vec![] }, ..Verdicts::default() })
     }));
     let guests: [Arc<dyn Guest>; 1] = [guest.clone()];
     let pipeline = LogsPipeline::new("logs", &guests, sink.clone(), &stats().0);

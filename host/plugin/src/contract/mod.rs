@@ -3,12 +3,34 @@
 
 mod v0_1;
 
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
 use crate::error::LoadReason;
 
 pub(crate) use v0_1::{Instance, Program};
 
 /// The version of the contract that this weir has.
 pub(crate) const VERSION: &str = "0.1.1";
+
+/// What of the contract a component may export.
+const EXPORTS: [&str; 5] = ["lifecycle", "series", "samples", "logs", "tick"];
+
+/// Why a component cannot be linked: it may be newer than this weir, and otherwise it is misbuilt.
+pub(crate) fn misfit(engine: &Engine, component: &Component, error: &wasmtime::Error) -> LoadReason {
+    let ty = component.component_type();
+    let names = ty.imports(engine).map(|(name, _)| name).chain(ty.exports(engine).map(|(name, _)| name));
+    let versions = names.filter_map(|name| name.strip_prefix("weir:plugin/")?.split_once('@').map(|(_, v)| v));
+    let patch = |version: &str| version.rsplit('.').next().and_then(|p| p.parse::<u64>().ok());
+    match versions.max_by_key(|v| patch(v)) {
+        Some(found) if patch(found) > patch(VERSION) => LoadReason::Newer {
+            found: found.to_owned(),
+            known: VERSION,
+            what: format!("needs what came later: {error:#}"),
+        },
+        _ => LoadReason::Shape(format!("{error:#}")),
+    }
+}
 
 /// Refuses a contract version that is not compatible with [`VERSION`]. Within a track imports may have grown, which linking
 /// finds out.
@@ -30,6 +52,13 @@ pub(crate) fn check_exports(names: &[String]) -> Result<(), LoadReason> {
         let Some(own) = name.strip_prefix("weir:plugin/") else { continue };
         let (interface, version) = own.split_once('@').unwrap_or((own, ""));
         check_version(version)?;
+        if !EXPORTS.contains(&interface) {
+            return Err(LoadReason::Newer {
+                found: version.to_owned(),
+                known: VERSION,
+                what: format!("exports {own}"),
+            });
+        }
         exports.push(interface);
     }
     if !exports.iter().any(|e| matches!(*e, "series" | "samples" | "logs")) {
@@ -44,7 +73,7 @@ pub(crate) fn check_exports(names: &[String]) -> Result<(), LoadReason> {
 
 /// Whether the contract has an interface of this name to import.
 pub(crate) fn offers(interface: &str) -> bool {
-    matches!(interface, "host" | "types")
+    matches!(interface, "host" | "types" | "emit" | "state")
 }
 
 /// Whether `name` is a label name: `[a-zA-Z_][a-zA-Z0-9_]*`.

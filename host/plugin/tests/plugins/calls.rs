@@ -118,6 +118,7 @@ pub(super) fn changes_lines(one: &One) {
         times: vec![(0, 1), (2, 1)],
         changed: vec![0, 2],
         lines: symbols(&["GRÜSSE 1", "TWO"]),
+        ..LogsEdit::default()
     };
     // "ß" in capitals is "SS": as many bytes.
     assert_eq!(guest.logs(&LogsBatch { lines: "grüße 1two", line_ends: &[9, 9, 12], ..batch }).unwrap(), expect);

@@ -6,6 +6,7 @@ mod calls;
 mod contract;
 mod directory;
 mod faults;
+mod gathering;
 mod inspect;
 mod loading;
 #[path = "../support/mod.rs"]

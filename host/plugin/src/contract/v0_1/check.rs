@@ -17,6 +17,7 @@ pub(super) fn verdicts(answer: series::Verdicts, batch: &guest::SeriesBatch) -> 
     Ok(guest::Verdicts {
         dropped: rows(&answer.dropped, batch.rows, "dropped")?,
         labels: answer.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels")).transpose()?,
+        ..guest::Verdicts::default()
     })
 }
 
@@ -40,6 +41,7 @@ pub(super) fn samples_edit(answer: samples::Edit, batch: &guest::SamplesBatch) -
         labels: patch.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels")).transpose()?,
         changed,
         values,
+        ..guest::SamplesEdit::default()
     })
 }
 
@@ -56,6 +58,7 @@ pub(super) fn logs_edit(answer: logs::Edit, batch: &guest::LogsBatch<'_>) -> Che
         times: patch.times.map_or(Ok(Vec::new()), |t| times(&t, batch.rows))?,
         changed,
         lines,
+        ..guest::LogsEdit::default()
     })
 }
 
@@ -113,13 +116,13 @@ fn label_edit(edit: types::LabelEdit, count: u32, batch: &guest::Symbols, what: 
 }
 
 /// The batch's symbols, and after them those that the answer adds.
-struct Table<'a> {
-    batch: &'a guest::Symbols,
-    added: &'a guest::Symbols,
+pub(super) struct Table<'a> {
+    pub(super) batch: &'a guest::Symbols,
+    pub(super) added: &'a guest::Symbols,
 }
 
 impl Table<'_> {
-    fn exists(&self, symbol: u32, what: &str) -> Checked<()> {
+    pub(super) fn exists(&self, symbol: u32, what: &str) -> Checked<()> {
         let count = self.batch.len() + self.added.len();
         if (symbol as usize) < count {
             return Ok(());
@@ -127,7 +130,7 @@ impl Table<'_> {
         Err(format!("{what}: symbol {symbol}, and there are {count}"))
     }
 
-    fn get(&self, symbol: u32) -> Option<&str> {
+    pub(super) fn get(&self, symbol: u32) -> Option<&str> {
         let i = symbol as usize;
         i.checked_sub(self.batch.len()).map_or_else(|| self.batch.get(i), |i| self.added.get(i))
     }
@@ -135,10 +138,10 @@ impl Table<'_> {
 
 /// Remembers which symbols have been found to be label names: an answer uses few, in thousands of rows.
 #[derive(Default)]
-struct LegalNames([Option<u32>; 16]);
+pub(super) struct LegalNames([Option<u32>; 16]);
 
 impl LegalNames {
-    fn check(&mut self, table: &Table<'_>, symbol: u32, what: &str) -> Checked<()> {
+    pub(super) fn check(&mut self, table: &Table<'_>, symbol: u32, what: &str) -> Checked<()> {
         let Some(seen) = self.0.get_mut(symbol as usize % 16) else { return Ok(()) };
         if *seen == Some(symbol) {
             return Ok(());
@@ -155,7 +158,7 @@ impl LegalNames {
 }
 
 /// Strings end to end: ends ascend, lie on character boundaries, and the last is the text's.
-fn symbols(raw: types::SymbolsResult, what: &str) -> Checked<guest::Symbols> {
+pub(super) fn symbols(raw: types::SymbolsResult, what: &str) -> Checked<guest::Symbols> {
     let ends: Vec<u32> = column(&raw.ends, what)?;
     let mut last = 0;
     for end in &ends {
@@ -197,12 +200,12 @@ fn ascending(rows: impl Iterator<Item = u32>, count: u32, what: &str) -> Checked
     }
 }
 
-fn same_count(a: usize, b: usize, what_a: &str, what_b: &str) -> Checked<()> {
+pub(super) fn same_count(a: usize, b: usize, what_a: &str, what_b: &str) -> Checked<()> {
     if a == b { Ok(()) } else { Err(format!("{what_a} has {a} rows, and {what_b} {b}")) }
 }
 
 /// A column's elements, in one copy. Its bytes come unaligned out of the guest.
-fn column<T: AnyBitPattern + bytemuck::NoUninit>(bytes: &[u8], what: &str) -> Checked<Vec<T>> {
+pub(super) fn column<T: AnyBitPattern + bytemuck::NoUninit>(bytes: &[u8], what: &str) -> Checked<Vec<T>> {
     if !bytes.len().is_multiple_of(size_of::<T>()) {
         return Err(format!("{what}: {} bytes are no multiple of {}", bytes.len(), size_of::<T>()));
     }

@@ -3,6 +3,7 @@
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "generated")]
 mod bindings;
 mod check;
+mod emitted;
 mod fault;
 mod host;
 
@@ -11,16 +12,17 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 use weir_pipeline::guest::{
-    CallError, LogsBatch, LogsEdit, SamplesBatch, SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
+    CallError, Emission, LogsBatch, LogsEdit, SamplesBatch, SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
 };
 
 use crate::engine::ticks;
 use crate::error::LoadReason;
+use crate::seat::SHORTEST_INTERVAL;
 use crate::state::State;
 use crate::time_limit::{TimeLimit, Verdict};
 use crate::wasi;
-use bindings::exports::weir::plugin::{lifecycle, logs, samples, series};
-use bindings::weir::plugin::{host as host_imports, types};
+use bindings::exports::weir::plugin::{lifecycle, logs, samples, series, tick};
+use bindings::weir::plugin::{emit, host as host_imports, state as state_imports, types};
 
 /// A component, linked: instances are made of it.
 pub(crate) struct Program {
@@ -29,16 +31,19 @@ pub(crate) struct Program {
     series: Option<series::GuestIndices>,
     samples: Option<samples::GuestIndices>,
     logs: Option<logs::GuestIndices>,
+    tick: Option<tick::GuestIndices>,
 }
 
 impl Program {
     /// Links a component whose imports and exports have been checked by name.
     pub(crate) fn new(engine: &Engine, component: &Component) -> Result<Self, LoadReason> {
-        let shape = |e: wasmtime::Error| LoadReason::Shape(format!("{e:#}"));
+        let shape = |e: wasmtime::Error| super::misfit(engine, component, &e);
         let mut linker = Linker::new(engine);
         wasi::add_to_linker(&mut linker).map_err(shape)?;
         types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         host_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        emit::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        state_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         let pre = linker.instantiate_pre(component).map_err(shape)?;
         let has = |interface: &str| {
             component.get_export_index(None, format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
@@ -48,8 +53,14 @@ impl Program {
             series: has("series").then(|| series::GuestIndices::new(&pre)).transpose().map_err(shape)?,
             samples: has("samples").then(|| samples::GuestIndices::new(&pre)).transpose().map_err(shape)?,
             logs: has("logs").then(|| logs::GuestIndices::new(&pre)).transpose().map_err(shape)?,
+            tick: has("tick").then(|| tick::GuestIndices::new(&pre)).transpose().map_err(shape)?,
             pre,
         })
+    }
+
+    /// Whether it exports `tick`.
+    pub(crate) fn ticks(&self) -> bool {
+        self.tick.is_some()
     }
 
     /// One instance, not configured. `time` is for this and [`Instance::configure`] together, and what `state` began with. What the guest does in its
@@ -80,6 +91,7 @@ impl Program {
             series: self.series.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
             samples: self.samples.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
             logs: self.logs.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
+            tick: self.tick.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
             store,
         })
     }
@@ -92,18 +104,22 @@ pub(crate) struct Instance {
     series: Option<series::Guest>,
     samples: Option<samples::Guest>,
     logs: Option<logs::Guest>,
+    tick: Option<tick::Guest>,
 }
 
 impl Instance {
     /// Hands over the plugin's configuration, within what is left of the time that [`Program::instantiate`] was given.
     pub(crate) fn configure(&mut self, json: &str) -> Result<(), CallError> {
         let answer = self.lifecycle.call_configure(&mut self.store, json);
-        fault::answered(&mut self.store, answer)
+        fault::answered(&mut self.store, answer)?;
+        self.keep();
+        Ok(())
     }
 
     /// What each interface reads.
     pub(crate) fn wants(&mut self, time: Duration) -> Result<Wants, CallError> {
         self.begin(time);
+        self.store.data_mut().emitting.begin(false);
         let store = &mut self.store;
         let mut wants = Wants::default();
         if let Some(guest) = &self.series {
@@ -118,6 +134,11 @@ impl Instance {
             let answer = guest.call_wants(&mut *store).map(Ok);
             wants.logs = Some(check::logs_wanted(fault::answered(store, answer)?));
         }
+        if let Some(guest) = &self.tick {
+            let answer = guest.call_interval(&mut *store).map(Ok);
+            let asked = Duration::from_millis(u64::from(fault::answered(store, answer)?));
+            wants.tick = Some(asked.max(SHORTEST_INTERVAL));
+        }
         self.store.data_mut().limits.is_ready();
         Ok(wants)
     }
@@ -129,7 +150,9 @@ impl Instance {
         let symbols = symbols(&batch.symbols);
         let answer = guest.call_relabel(&mut self.store, batch.rows, symbols, sets(&batch.sets));
         let answer = fault::answered(&mut self.store, answer)?;
-        check::verdicts(answer, batch).map_err(CallError::Answer)
+        let mut verdicts = check::verdicts(answer, batch).map_err(CallError::Answer)?;
+        verdicts.emitted = self.effects();
+        Ok(verdicts)
     }
 
     /// Calls `samples.process`.
@@ -148,7 +171,9 @@ impl Instance {
         };
         let answer = guest.call_process(&mut self.store, raw);
         let answer = fault::answered(&mut self.store, answer)?;
-        check::samples_edit(answer, batch).map_err(CallError::Answer)
+        let mut edit = check::samples_edit(answer, batch).map_err(CallError::Answer)?;
+        edit.emitted = self.effects();
+        Ok(edit)
     }
 
     /// Calls `logs.process`.
@@ -166,7 +191,30 @@ impl Instance {
         };
         let answer = guest.call_process(&mut self.store, raw);
         let answer = fault::answered(&mut self.store, answer)?;
-        check::logs_edit(answer, batch).map_err(CallError::Answer)
+        let mut edit = check::logs_edit(answer, batch).map_err(CallError::Answer)?;
+        edit.emitted = self.effects();
+        Ok(edit)
+    }
+
+    /// Calls `tick` and returns what it emitted.
+    pub(crate) fn tick(&mut self, now: i64, last: bool, time: Duration) -> Result<Emission, CallError> {
+        self.begin(time);
+        let guest = self.tick.as_ref().ok_or_else(|| absent("tick"))?;
+        let answer = guest.call_tick(&mut self.store, now, last);
+        fault::answered(&mut self.store, answer)?;
+        Ok(self.effects())
+    }
+
+    /// The call has succeeded: what it kept counts, and what it emitted comes back.
+    fn effects(&mut self) -> Emission {
+        self.keep();
+        self.store.data_mut().emitting.take()
+    }
+
+    fn keep(&mut self) {
+        let state = self.store.data_mut();
+        let without_room = state.kept.commit();
+        state.services.count_not_kept("full", without_room);
     }
 
     /// Whether it has so much memory that it should be replaced between calls.
@@ -179,6 +227,8 @@ impl Instance {
         state.limits.take_refusal();
         state.limits.begin();
         state.take_last_words();
+        state.emitting.begin(true);
+        state.kept.begin();
         state.time = TimeLimit::begin(time);
         self.store.set_epoch_deadline(ticks(time));
     }

@@ -1,0 +1,187 @@
+//! What a guest emits, checked like its answers.
+
+use weir_model::labels::{METRIC_NAME, put_varint, varint_len};
+use weir_model::page::NORMAL_NAN;
+use weir_model::{LabelSet, Labels, LabelsBuilder};
+use weir_pipeline::edit::{SetKind, is_metric_name};
+use weir_pipeline::guest::{self, EmittedLines, EmittedSamples};
+
+use super::bindings::weir::plugin::{emit, types};
+use super::check::{Checked, LegalNames, Table, column, same_count, symbols};
+
+/// How many bytes an emission of samples has, as it came.
+pub(super) fn size_of_samples(raw: &emit::SampleColumns) -> usize {
+    raw.symbols.text.len() + raw.sets.pairs.len() + raw.values.len() + raw.timestamps.len()
+}
+
+/// How many bytes an emission of lines has, as it came.
+pub(super) fn size_of_lines(raw: &emit::LineColumns) -> usize {
+    raw.symbols.text.len()
+        + raw.sets.pairs.len()
+        + raw.metadata.pairs.len()
+        + raw.lines.text.len()
+        + raw.timestamps.len()
+}
+
+/// Checks samples.
+pub(super) fn samples(raw: emit::SampleColumns) -> Checked<EmittedSamples> {
+    let rows = raw.rows as usize;
+    let mut values: Vec<f64> = column(&raw.values, "values")?;
+    same_count(rows, values.len(), "the batch", "values")?;
+    for value in &mut values {
+        // Among the bits of a NaN could be a staleness marker's, which only the host makes.
+        if value.is_nan() {
+            *value = NORMAL_NAN;
+        }
+    }
+    let timestamps = times(&raw.timestamps, rows, "timestamps")?;
+    times(&raw.start_timestamps, rows, "start-timestamps")?;
+    let table = symbols(raw.symbols, "symbols")?;
+    let (mut labels, mut label_ends) = (Vec::with_capacity(raw.sets.pairs.len() * 4), vec![]);
+    encode(&raw.sets, &table, SetKind::Series, "sets", |set| {
+        labels.extend_from_slice(set.as_bytes());
+        label_ends.push(labels.len() as u32);
+    })?;
+    let set_of_row = set_of_row(&raw.set_of_row, rows, label_ends.len())?;
+    Ok(EmittedSamples { labels, label_ends, set_of_row, timestamps, values })
+}
+
+/// Checks lines.
+pub(super) fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
+    let rows = raw.rows as usize;
+    let text = symbols(raw.lines, "lines")?;
+    same_count(rows, text.len(), "the batch", "lines")?;
+    let times = times(&raw.timestamps, rows, "timestamps")?;
+    let table = symbols(raw.symbols, "symbols")?;
+    let (mut streams, mut metadata) = (vec![], vec![]);
+    encode(&raw.sets, &table, SetKind::Stream, "sets", |set| streams.push(set.to_owned()))?;
+    encode(&raw.metadata, &table, SetKind::Metadata, "metadata", |set| metadata.push(set.to_owned()))?;
+    if !metadata.is_empty() {
+        same_count(rows, metadata.len(), "the batch", "metadata")?;
+    }
+    let mut stream_of_line = set_of_row(&raw.set_of_row, rows, streams.len())?;
+    if stream_of_line.is_empty() && rows > 1 {
+        stream_of_line = (0..rows as u32).collect();
+    }
+    let metadata: Vec<LabelSet> = metadata;
+    Ok(EmittedLines { streams, stream_of_line, times, text: text.text, ends: text.ends, metadata })
+}
+
+fn times(bytes: &[u8], rows: usize, what: &str) -> Checked<Vec<i64>> {
+    let times: Vec<i64> = column(bytes, what)?;
+    if !times.is_empty() {
+        same_count(rows, times.len(), "the batch", what)?;
+    }
+    Ok(times)
+}
+
+fn set_of_row(bytes: &[u8], rows: usize, sets: usize) -> Checked<Vec<u32>> {
+    let of_row: Vec<u32> = column(bytes, "set-of-row")?;
+    if of_row.is_empty() {
+        same_count(rows, sets, "the batch", "sets")?;
+    } else {
+        same_count(rows, of_row.len(), "the batch", "set-of-row")?;
+        if let Some(set) = of_row.iter().find(|set| **set as usize >= sets) {
+            return Err(format!("set-of-row: set {set}, and there are {sets}"));
+        }
+    }
+    Ok(of_row)
+}
+
+/// Shows each set in its canonical form.
+fn encode(
+    raw: &types::LabelSetsResult,
+    symbols: &guest::Symbols,
+    kind: SetKind,
+    what: &str,
+    mut show: impl FnMut(Labels<'_>),
+) -> Checked<()> {
+    let pairs: Vec<[u32; 2]> = column(&raw.pairs, what)?;
+    let ends: Vec<u32> = column(&raw.ends, what)?;
+    let none = guest::Symbols::default();
+    let mut encoder = Encoder {
+        table: Table { batch: symbols, added: &none },
+        names: LegalNames::default(),
+        metric: None,
+        builder: LabelsBuilder::default(),
+        set: vec![],
+    };
+    let mut start = 0;
+    for (index, &end) in ends.iter().enumerate() {
+        let set = pairs.get(start..end as usize).ok_or_else(|| {
+            format!("{what}: set {index} ends at pair {end}, begins at {start}, and there are {} pairs", pairs.len())
+        })?;
+        start = end as usize;
+        show(encoder.set(set, kind, what).map_err(|e| format!("{e} (set {index})"))?);
+    }
+    same_count(start, pairs.len(), "the last set's end", what)
+}
+
+struct Encoder<'a> {
+    table: Table<'a>,
+    names: LegalNames,
+    /// The symbol that was found to be a metric's name last.
+    metric: Option<u32>,
+    builder: LabelsBuilder,
+    set: Vec<u8>,
+}
+
+impl Encoder<'_> {
+    fn set(&mut self, pairs: &[[u32; 2]], kind: SetKind, what: &str) -> Checked<Labels<'_>> {
+        self.set.clear();
+        let (mut before, mut in_order, mut metric) = ("", true, None);
+        for &[name, value] in pairs {
+            self.table.exists(value, what)?;
+            self.names.check(&self.table, name, what)?;
+            let (text, shown) = (self.table.get(name).unwrap_or_default(), self.table.get(value).unwrap_or_default());
+            in_order = in_order && before < text && !shown.is_empty();
+            before = text;
+            if text == METRIC_NAME {
+                metric = Some(value);
+            }
+            if in_order {
+                put_label(&mut self.set, text, shown);
+            }
+        }
+        match kind {
+            SetKind::Series if metric.is_none() || metric != self.metric => {
+                let name = metric.and_then(|m| self.table.get(m)).unwrap_or_default();
+                if !is_metric_name(name) {
+                    let name = crate::guest_log::tidy(name);
+                    return Err(format!("{what}: {name:?} is no metric name (__name__)"));
+                }
+                self.metric = metric;
+            }
+            _ => {}
+        }
+        let labels = if in_order {
+            Labels::from_trusted(&self.set)
+        } else {
+            self.builder.clear();
+            for &[name, value] in pairs {
+                self.builder.set(self.table.get(name).unwrap_or_default(), self.table.get(value).unwrap_or_default());
+            }
+            self.builder.finish()
+        };
+        if kind == SetKind::Stream && labels.is_empty() {
+            return Err(format!("{what}: a stream without any label"));
+        }
+        Ok(labels)
+    }
+}
+
+/// A label in canonical form (`weir_model::labels`).
+fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(0x0a);
+    put_varint(out, 2 + varint_len(name.len()) + name.len() + varint_len(value.len()) + value.len());
+    out.push(0x0a);
+    put_varint(out, name.len());
+    out.extend_from_slice(name.as_bytes());
+    out.push(0x12);
+    put_varint(out, value.len());
+    out.extend_from_slice(value.as_bytes());
+}
+
+#[cfg(test)]
+#[path = "emitted_tests.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+use super::*;
+
+fn bytes<T: bytemuck::NoUninit>(column: &[T]) -> Vec<u8> {
+    bytemuck::cast_slice(column).to_vec()
+}
+
+fn table(strings: &[&str]) -> types::SymbolsResult {
+    let (mut text, mut ends) = (String::new(), vec![]);
+    for s in strings {
+        text.push_str(s);
+        ends.push(text.len() as u32);
+    }
+    types::SymbolsResult { text, ends: bytes(&ends) }
+}
+
+fn sets(sets: &[&[[u32; 2]]]) -> types::LabelSetsResult {
+    let pairs: Vec<[u32; 2]> = sets.concat();
+    let ends: Vec<u32> = sets
+        .iter()
+        .scan(0, |n, s| {
+            *n += s.len() as u32;
+            Some(*n)
+        })
+        .collect();
+    types::LabelSetsResult { pairs: bytes(&pairs), ends: bytes(&ends) }
+}
+
+fn two() -> emit::SampleColumns {
+    emit::SampleColumns {
+        rows: 2,
+        symbols: table(&["__name__", "lines_total", "job", "app", "b"]),
+        sets: sets(&[&[[0, 1], [2, 3]], &[[2, 4], [0, 1]]]),
+        set_of_row: vec![],
+        timestamps: vec![],
+        start_timestamps: vec![],
+        values: bytes(&[1.0, f64::from_bits(0x7ff0_0000_0000_0002)]),
+    }
+}
+
+#[test]
+fn sets_come_out_canonical_in_whatever_order_they_were() {
+    let s = samples(two()).unwrap();
+    let expect = |job: &str| -> LabelSet { [("__name__", "lines_total"), ("job", job)].iter().collect() };
+    let first = s.label_ends[0] as usize;
+    assert_eq!(&s.labels[..first], expect("app").as_labels().as_bytes());
+    assert_eq!(&s.labels[first..], expect("b").as_labels().as_bytes());
+    assert_eq!(s.values[1].to_bits(), NORMAL_NAN.to_bits(), "no marker comes out of a guest");
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    type Spoil = fn(&mut emit::SampleColumns);
+    let cases: &[(Spoil, &str)] = &[
+        (|s| s.rows = 3, "the batch has 3 rows, and values 2"),
+        (|s| s.values = vec![0; 15], "no multiple of 8"),
+        (|s| s.set_of_row = bytes(&[0, 2]), "set-of-row: set 2, and there are 2"),
+        (|s| s.set_of_row = bytes(&[0]), "set-of-row 1"),
+        (|s| s.timestamps = bytes(&[1_i64]), "timestamps 1"),
+        (|s| s.start_timestamps = bytes(&[1_i64]), "start-timestamps 1"),
+        (|s| s.sets = sets(&[&[[0, 9]], &[]]), "symbol 9, and there are 5 (set 0)"),
+        (|s| s.sets = sets(&[&[[0, 1]], &[[2, 3]]]), "\"\" is no metric name (__name__) (set 1)"),
+        (|s| s.sets = sets(&[&[[0, 0], [1, 1]], &[]]), "is no metric name"),
+        (|s| s.symbols = table(&["__name__", "up", "a-b", "x", "y"]), "\"a-b\" is no label name (set 0)"),
+        (|s| s.sets.ends = bytes(&[4, 2]), "set 1 ends at pair 2, begins at 4"),
+        (|s| s.sets.ends = bytes(&[2]), "the last set's end has 2 rows"),
+        (|s| s.symbols.ends = bytes(&[8, 3]), "end 3 after 8"),
+    ];
+    for (spoil, says) in cases {
+        let mut s = two();
+        spoil(&mut s);
+        let e = samples(s).unwrap_err();
+        assert!(e.contains(says), "{e} (expected {says})");
+    }
+}
+
+#[test]
+fn lines_have_streams_and_metadata() {
+    let raw = || emit::LineColumns {
+        rows: 2,
+        symbols: table(&["job", "app", "trace", "1"]),
+        sets: sets(&[&[[0, 1]]]),
+        set_of_row: bytes(&[0, 0]),
+        metadata: sets(&[&[[2, 3]], &[]]),
+        timestamps: bytes(&[5_i64, 6]),
+        lines: table(&["one", "two"]),
+    };
+    let l = lines(raw()).unwrap();
+    assert_eq!((l.streams.len(), l.metadata.len(), l.times, l.text.as_str()), (1, 2, vec![5, 6], "onetwo"));
+    let e = lines(emit::LineColumns { sets: sets(&[&[]]), ..raw() }).unwrap_err();
+    assert!(e.contains("a stream without any label"), "{e}");
+    let e = lines(emit::LineColumns { metadata: sets(&[&[]]), ..raw() }).unwrap_err();
+    assert!(e.contains("the batch has 2 rows, and metadata 1"), "{e}");
+}

@@ -1,0 +1,297 @@
+//! A plugin's one instance in a pipeline: whose it is when versions change, one call after the other, and its ticks.
+//!
+//! A place (a plugin in a pipeline) outlives versions. A version takes it with its first call there and gives it back when no
+//! call of it can come any more, behind its last tick; only then is the next version's instance made and configured, so that it
+//! finds in the store what the one before has left.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use weir_pipeline::guest::{
+    Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
+    SeriesBatch, Verdicts, Wants,
+};
+
+use crate::error::LoadReason;
+use crate::guest::WasmGuest;
+
+/// The shortest time between two ticks: what holds state over time sums up in seconds.
+pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a new version waits for what the old one still has under way: pages and batches take milliseconds, and a plugin
+/// that has run mad its time limit.
+const HANDOVER: Duration = Duration::from_secs(2);
+
+/// How long a tick is put off that cannot come because another version still has the place.
+const PUT_OFF: Duration = Duration::from_millis(100);
+
+/// All places by plugin and pipeline; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seats(Arc<Mutex<BTreeMap<(String, String), Arc<Seat>>>>);
+
+impl Seats {
+    pub(crate) fn of(&self, plugin: &str, pipeline: &str) -> Arc<Seat> {
+        lock(&self.0).entry((plugin.to_owned(), pipeline.to_owned())).or_default().clone()
+    }
+}
+
+/// One place. Holds the number of the version that has it.
+#[derive(Debug, Default)]
+pub(crate) struct Seat {
+    holder: Mutex<Option<u64>>,
+    freed: Condvar,
+}
+
+/// A turn at a place: as long as it lives, no other call comes there.
+pub(crate) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, Option<u64>>);
+
+impl Seat {
+    /// Waits for a turn of this version.
+    pub(crate) fn turn(&self, version: u64) -> Turn<'_> {
+        let mut holder = match self.holder.try_lock() {
+            Ok(holder) => holder,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => tokio::task::block_in_place(|| lock(&self.holder)),
+        };
+        let others = |holder: &mut Option<u64>| holder.is_some_and(|v| v != version);
+        if others(&mut holder) {
+            let (now, waited) = tokio::task::block_in_place(|| {
+                self.freed.wait_timeout_while(holder, HANDOVER, others).unwrap_or_else(PoisonError::into_inner)
+            });
+            holder = now;
+            if waited.timed_out() {
+                tracing::warn!("a plugin's new version begins beside calls of the old one, which take too long");
+            }
+        }
+        *holder = Some(version);
+        Turn(holder)
+    }
+
+    /// Whether this version has the place, or nobody.
+    fn is_open_to(&self, version: u64) -> bool {
+        lock(&self.holder).is_none_or(|v| v == version)
+    }
+
+    fn is_held_by(&self, version: u64) -> bool {
+        *lock(&self.holder) == Some(version)
+    }
+
+    fn leave(&self, version: u64) {
+        let mut holder = lock(&self.holder);
+        if *holder == Some(version) {
+            *holder = None;
+        }
+        drop(holder);
+        self.freed.notify_all();
+    }
+}
+
+/// A version at its place.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) seat: Arc<Seat>,
+    /// Differs between any two versions of a process.
+    pub(crate) version: u64,
+    pub(crate) pipeline: String,
+}
+
+/// A plugin as one pipeline calls it. When the last holder lets go of it, no call comes any more.
+pub(crate) struct Bound {
+    guest: Arc<WasmGuest>,
+    ticker: Arc<Ticker>,
+}
+
+impl Bound {
+    pub(crate) fn new(guest: WasmGuest, ticker: &Arc<Ticker>) -> Self {
+        let guest = Arc::new(guest);
+        ticker.tell(Order::Begin(guest.clone()));
+        Self { guest, ticker: ticker.clone() }
+    }
+
+    pub(crate) fn guest(&self) -> &WasmGuest {
+        &self.guest
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // not here: whoever lets go of a chain must not wait for a call
+        self.ticker.tell(Order::End(self.guest.clone()));
+    }
+}
+
+impl Guest for Bound {
+    fn emit(&self, emission: Emission) {
+        self.guest.emit(emission);
+    }
+
+    fn name(&self) -> &str {
+        self.guest.name()
+    }
+
+    fn wants(&self) -> &Wants {
+        self.guest.wants()
+    }
+
+    fn on_error(&self) -> OnError {
+        self.guest.on_error()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.guest.time_limit()
+    }
+
+    fn try_relabel(&self, batch: &SeriesBatch, time: &mut Allowance) -> Result<Verdicts, CallError> {
+        self.guest.try_relabel(batch, time)
+    }
+
+    fn try_samples(&self, batch: &SamplesBatch, time: &mut Allowance) -> Result<SamplesEdit, CallError> {
+        self.guest.try_samples(batch, time)
+    }
+
+    fn try_logs(&self, batch: &LogsBatch<'_>, time: &mut Allowance) -> Result<LogsEdit, CallError> {
+        self.guest.try_logs(batch, time)
+    }
+
+    fn settled(&self, outcome: &Outcome<'_>) {
+        self.guest.settled(outcome);
+    }
+
+    fn reject(&self) {
+        self.guest.reject();
+    }
+}
+
+enum Order {
+    Begin(Arc<WasmGuest>),
+    End(Arc<WasmGuest>),
+    /// The last tick for all that have gathered something since theirs; answered when it has come.
+    EndAll(SyncSender<bool>),
+    Stop,
+}
+
+/// The thread that calls `tick`. One for all plugins: a tick is a call with a time limit like any other.
+pub(crate) struct Ticker {
+    orders: Mutex<Sender<Order>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Ticker {
+    pub(crate) fn start() -> Result<Self, LoadReason> {
+        let (orders, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("weir-ticks".to_owned())
+            .spawn(move || run(&inbox))
+            .map_err(|e| LoadReason::Runtime(e.to_string()))?;
+        Ok(Self { orders: Mutex::new(orders), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has every plugin called for the last time that has been called since it was last. Says whether there was any. Blocks.
+    pub(crate) fn end_all(&self) -> bool {
+        let (done, answer) = mpsc::sync_channel(1);
+        self.tell(Order::EndAll(done));
+        // the thread is gone: so are the plugins
+        answer.recv().unwrap_or(false)
+    }
+
+    /// Ends the thread, and waits for it.
+    pub(crate) fn stop(&self) {
+        self.tell(Order::Stop);
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn tell(&self, order: Order) {
+        let _ = lock(&self.orders).send(order);
+    }
+}
+
+impl fmt::Debug for Ticker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticker")
+    }
+}
+
+/// A plugin at its place, and when its next tick is due.
+struct Due {
+    guest: Arc<WasmGuest>,
+    at: Option<Instant>,
+}
+
+fn run(inbox: &Receiver<Order>) {
+    let mut all: Vec<Due> = vec![];
+    loop {
+        let next = all.iter().filter_map(|due| due.at).min();
+        let order = match next {
+            Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match order {
+            Ok(Order::Begin(guest)) => {
+                let at = guest.wants().tick.map(|interval| Instant::now() + interval.mul_f64(phase(&guest)));
+                all.push(Due { guest, at });
+            }
+            Ok(Order::End(guest)) => {
+                all.retain(|due| !Arc::ptr_eq(&due.guest, &guest));
+                end(&guest);
+            }
+            Ok(Order::EndAll(done)) => {
+                let mut any = false;
+                for due in &mut all {
+                    due.at = None;
+                    any |= end(&due.guest);
+                }
+                let _ = done.send(any);
+            }
+            Err(RecvTimeoutError::Timeout) => all.iter_mut().for_each(tick_if_due),
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn tick_if_due(due: &mut Due) {
+    let (Some(at), Some(interval), Some(seated)) = (due.at, due.guest.wants().tick, due.guest.seated()) else { return };
+    let now = Instant::now();
+    if at > now {
+        return;
+    }
+    if !seated.seat.is_open_to(seated.version) {
+        due.at = Some(now + PUT_OFF);
+        return;
+    }
+    due.guest.tick(false);
+    // on the grid of its phase; what was missed is left out
+    let missed = now.saturating_duration_since(at).as_nanos() / interval.as_nanos().max(1);
+    due.at = Some(at + interval * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
+}
+
+/// The last tick of a version at its place, if it is there and has gathered anything; then the place is free. Says whether it
+/// was called.
+fn end(guest: &WasmGuest) -> bool {
+    let Some(seated) = guest.seated() else { return false };
+    let called = seated.seat.is_held_by(seated.version) && guest.has_instance() && guest.wants().tick.is_some();
+    if called {
+        guest.tick(true);
+    }
+    guest.forget_instances();
+    seated.seat.leave(seated.version);
+    called
+}
+
+/// Where in its interval a plugin ticks: spread, as scrapes are, and the same in every process.
+fn phase(guest: &WasmGuest) -> f64 {
+    let pipeline = guest.seated().map_or("", |s| &s.pipeline);
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((guest.name(), pipeline));
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // a number, a map or a handle: whole at any time
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
