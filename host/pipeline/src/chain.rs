@@ -60,7 +60,7 @@ impl Chain {
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.stages.iter().map(|s| s.guest.name()).collect();
-        f.debug_struct("Chain").field("generation", &self.generation).field("stages", &names).finish()
+        f.debug_struct("Chain").field("generation", &self.generation).field("stages", &names).finish_non_exhaustive()
     }
 }
 
