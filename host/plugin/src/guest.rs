@@ -192,7 +192,7 @@ impl WasmGuest {
             Err(CallError::Resting { .. }) => {}
             Err(e) => {
                 self.faults.write(self.gravity(), &format!("tick {e}"));
-                self.broke();
+                self.broke(self.breaker.failed(Instant::now()));
             }
         }
     }

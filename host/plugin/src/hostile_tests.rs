@@ -10,10 +10,13 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::custom::CustomMetrics;
+use crate::emission::{Budget, EmitLimits, EmitTo};
 use crate::engine::Runtime;
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
+use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
+use crate::seat::{Seats, Ticker};
 use crate::settings::PluginSettings;
 use crate::state::Services;
 use crate::store::{Compiled, Store};
@@ -39,6 +42,7 @@ fn component() -> Vec<u8> {
 struct Host {
     runtime: Arc<Runtime>,
     threads: Arc<GuestThreads>,
+    ticker: Arc<Ticker>,
     compiled: Compiled,
     metrics: Metrics,
     all: PluginMetrics,
@@ -52,6 +56,7 @@ impl Host {
         Self {
             compiled: store.load(component(), &PluginSettings::default()).unwrap(),
             threads: Arc::new(GuestThreads::new().unwrap()),
+            ticker: Arc::new(Ticker::start().unwrap()),
             all: PluginMetrics::new(&metrics),
             metrics,
             runtime,
@@ -65,8 +70,20 @@ impl Host {
             log: GuestLog::new("p", metrics.lines_written.clone(), metrics.lines_dropped.clone()),
             custom: CustomMetrics::new(&self.metrics),
             seed: (1, 2),
+            emit_to: EmitTo::default(),
+            emit_limits: EmitLimits {
+                budget: Budget::new(settings.emit_records, settings.emit_bytes),
+                ok: self.all.emissions("p", "ok"),
+                malformed: self.all.emissions("p", "malformed"),
+                over_budget: self.all.emissions("p", "over_budget"),
+                not_now: self.all.emissions("p", "not_now"),
+            },
+            kept: KeptStates::default(),
+            not_kept: self.all.not_kept.clone(),
+            seats: Seats::default(),
         });
-        WasmGuest::load(&self.runtime, &self.threads, self.compiled.clone(), settings, services, metrics, 1).unwrap()
+        let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
+        WasmGuest::load(runtime, threads, ticker, self.compiled.clone(), settings, services, metrics, 1).unwrap()
     }
 
     fn metric(&self, line: &str) -> Option<f64> {
