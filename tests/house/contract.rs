@@ -30,7 +30,7 @@ pub(crate) fn folders() -> Vec<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 pub(crate) fn push(resolve: &mut Resolve, folder: &str) -> PackageId {

@@ -1,6 +1,6 @@
 //! The rules of the house, held by tests.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod contract;
 mod dependencies;

@@ -21,6 +21,7 @@ pub fn emitted_lines() -> Vec<Line> {
     LINES.take()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as in the component")]
 pub(crate) fn samples(columns: SampleColumns) -> Result<(), Refusal> {
     let sets = label_sets(&columns.sets, &columns.sets.pairs, &columns.sets.ends);
     if let Some(set) = sets.iter().find(|s| s.get("__name__").is_none_or(str::is_empty)) {
@@ -38,6 +39,7 @@ pub(crate) fn samples(columns: SampleColumns) -> Result<(), Refusal> {
     Ok(())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as in the component")]
 pub(crate) fn lines(columns: LineColumns) -> Result<(), Refusal> {
     let streams = label_sets(&columns.sets, &columns.sets.pairs, &columns.sets.ends);
     if streams.iter().any(|s| *s == LabelSet::default()) {
