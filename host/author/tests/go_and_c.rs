@@ -1,5 +1,7 @@
 //! Components of Go and C, from source to the suite and to the fixtures of their examples and templates.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use weir_author::fixture::{Document, Outcome, Rig, check};

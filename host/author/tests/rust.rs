@@ -1,5 +1,7 @@
 //! A component of Rust, from source to the suite.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use weir_author::fixture::{Document, Outcome, Rig, bless, check};

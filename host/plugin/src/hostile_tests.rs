@@ -1,5 +1,7 @@
 //! A guest that misbehaves, and what only this crate can reach: its clock, and instances that are made later.
 
+#![allow(clippy::print_stdout, reason = "the figures that the tests reached")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -128,13 +128,8 @@ impl Draft {
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
         let contents = lock(&self.kept.0);
         let from = |(key, _): &(&String, _)| key.starts_with(prefix);
-        let mut keys: BTreeMap<&String, bool> = contents
-            .values
-            .range(prefix.to_owned()..)
-            .map(|(k, v)| (k, v))
-            .take_while(from)
-            .map(|(k, _)| (k, true))
-            .collect();
+        let mut keys: BTreeMap<&String, bool> =
+            contents.values.range(prefix.to_owned()..).take_while(from).map(|(k, _)| (k, true)).collect();
         for (key, value) in self.changed.iter().filter(|(k, _)| k.starts_with(prefix)) {
             keys.insert(key, value.is_some());
         }

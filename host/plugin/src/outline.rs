@@ -52,7 +52,7 @@ impl Outline {
             if depth == 0 {
                 match &payload {
                     Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => {
-                        manifest = Some(custom.data())
+                        manifest = Some(custom.data());
                     }
                     Payload::ComponentImportSection(section) => {
                         for import in section.clone() {
@@ -127,10 +127,9 @@ fn import(types: &Types, name: String) -> Import {
         Some(ComponentEntityType::Instance(id)) => {
             for (export, item) in &types[id].exports {
                 match item.ty {
-                    ComponentEntityType::Func(_) => functions.push(export.clone()),
                     ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(_), .. } => resources = true,
                     ComponentEntityType::Type { .. } => {}
-                    // Modules, components, values: more than words in any case.
+                    // functions; and modules, components, values: more than words in any case
                     _ => functions.push(export.clone()),
                 }
             }
@@ -150,6 +149,7 @@ fn read_manifest(section: &[u8]) -> Result<Manifest, LoadReason> {
     Manifest::parse(text).map_err(|e| wrong(e.to_string()))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadReason {
     LoadReason::Compile(crate::guest_log::tidy(&error.to_string()))
 }

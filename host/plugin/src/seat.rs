@@ -32,7 +32,10 @@ const PUT_OFF: Duration = Duration::from_millis(100);
 
 /// All places by plugin and pipeline; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seats(Arc<Mutex<BTreeMap<(String, String), Arc<Seat>>>>);
+pub(crate) struct Seats(Arc<Mutex<ByPlugin>>);
+
+/// Keyed by plugin and pipeline.
+type ByPlugin = BTreeMap<(String, String), Arc<Seat>>;
 
 impl Seats {
     pub(crate) fn of(&self, plugin: &str, pipeline: &str) -> Arc<Seat> {

@@ -165,7 +165,7 @@ mod tests {
             drop(turns.take(&other));
             assert!(heard.try_recv().is_err());
             drop(held);
-            heard.recv_timeout(Duration::from_secs(60)).unwrap();
+            heard.recv_timeout(Duration::from_mins(1)).unwrap();
             third.join().unwrap();
         });
         assert_eq!(turns.lock().free, 3);

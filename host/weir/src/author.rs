@@ -5,6 +5,7 @@ mod inspect;
 mod test;
 mod watch;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -94,16 +95,16 @@ fn make(lang: &str, dir: &Path) -> Result<(), Failure> {
     let own: Vec<_> = files.iter().filter(|f| !f.starts_with("weir/")).collect();
     let mut text = format!("{} is a plugin in {}:\n", dir.display(), language.name());
     for file in own {
-        text.push_str(&format!("  {file}\n"));
+        let _ = writeln!(text, "  {file}");
     }
-    text.push_str(&format!("  weir/  the SDK and the contract, version {}\n\n", new::VERSION));
+    let _ = writeln!(text, "  weir/  the SDK and the contract, version {}\n", new::VERSION);
     let project = Project::open(dir)?;
     let missing = language.toolchain(&project);
     if !missing.is_empty() {
         let missing = weir_author::AuthorError::Toolchain(missing).to_string();
-        text.push_str(&format!("Before it can be built: {missing}\n\n"));
+        let _ = writeln!(text, "Before it can be built: {missing}\n");
     }
-    text.push_str(&format!("Next:\n  cd {}\n  weir plugin build\n  weir plugin test\n", dir.display()));
+    let _ = writeln!(text, "Next:\n  cd {}\n  weir plugin build\n  weir plugin test", dir.display());
     print(&text)
 }
 

@@ -49,7 +49,7 @@ impl Plugin for Sample {
         let always = config.always.as_deref().map(Regex::new).transpose();
         Ok(Self {
             always: always.map_err(|e| format!("config.always: {e}"))?,
-            repeats: config.dedup.map(Repeats::new).transpose()?,
+            repeats: config.dedup.as_ref().map(Repeats::new).transpose()?,
             share: config.keep.map(Share::new).transpose()?,
             rate: config.rate.map(Rate::new).transpose()?,
         })

@@ -50,7 +50,7 @@ pub(crate) enum Seen {
 }
 
 impl Repeats {
-    pub(crate) fn new(written: AsWritten) -> Result<Self, Error> {
+    pub(crate) fn new(written: &AsWritten) -> Result<Self, Error> {
         let window = duration::parse(&written.window).map_err(|e| format!("config.dedup.window: {e}"))?;
         if !(1..=1_000_000).contains(&written.remember) {
             return Err(format!("config.dedup.remember: {} is not between 1 and 1000000", written.remember).into());

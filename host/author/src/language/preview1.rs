@@ -1,6 +1,8 @@
 //! Core modules of toolchains that speak WASI preview 1 and know no world: the world is what the module exports, and WASI is
 //! answered within the component.
 
+use std::path::Path;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -91,7 +93,7 @@ pub(super) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
 /// Tells wit-component what a module's world is.
 fn embed(module: &mut Vec<u8>, ends: &Ends, package: &str) -> Result<(), String> {
     let mut resolve = Resolve::default();
-    for (path, text) in embedded("wit").filter(|(path, _)| path.ends_with(".wit")) {
+    for (path, text) in embedded("wit").filter(|(path, _)| Path::new(path).extension().is_some_and(|e| e == "wit")) {
         resolve.push_str(path, &String::from_utf8_lossy(text)).map_err(|e| format!("{e:#}"))?;
     }
     let own = resolve.push_str("world.wit", &ends.world(package)).map_err(|e| format!("{e:#}"))?;

@@ -30,7 +30,7 @@ impl Heard {
     fn wait(&self, is_it: impl Fn(&Emission) -> bool) {
         let all = self.0.lock().unwrap();
         let (all, late) =
-            self.1.wait_timeout_while(all, Duration::from_secs(60), |all| !all.iter().any(&is_it)).unwrap();
+            self.1.wait_timeout_while(all, Duration::from_mins(1), |all| !all.iter().any(&is_it)).unwrap();
         drop(all);
         assert!(!late.timed_out(), "it did not come");
     }

@@ -20,12 +20,12 @@ pub(crate) fn merge(requests: &[Vec<u8>]) -> Option<Vec<u8>> {
         for message in series {
             let labels = writer.references(symbols.labels(message)?.into_iter());
             let more = Series::new(labels.clone(), &writer.rest(&symbols, message, &(0..usize::MAX))?)?;
-            match index.get(&labels).and_then(|at| merged.get_mut(*at)).filter(|series| series.until < more.from) {
-                Some(series) => series.add(&more),
-                None => {
-                    index.insert(labels, merged.len());
-                    merged.push(more);
-                }
+            let known = index.get(&labels).and_then(|at| merged.get_mut(*at));
+            if let Some(series) = known.filter(|series| series.until < more.from) {
+                series.add(&more);
+            } else {
+                index.insert(labels, merged.len());
+                merged.push(more);
             }
         }
     }

@@ -84,7 +84,7 @@ fn reads(wants: &Wants) -> String {
         LabelsWanted::Named(names) => format!("the labels {}", names.join(", ")),
     };
     let also = |wanted: &[(bool, &str)]| -> String {
-        wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, what)| format!(", {what}")).collect()
+        wanted.iter().filter(|(wanted, _)| *wanted).flat_map(|(_, what)| [", ", what]).collect()
     };
     if let Some(labels) = &wants.series {
         let _ = writeln!(text, "series: {}", named(labels));
@@ -97,7 +97,7 @@ fn reads(wants: &Wants) -> String {
         let metadata = match &w.metadata {
             LabelsWanted::Nothing => String::new(),
             LabelsWanted::Everything => ", all metadata".to_owned(),
-            LabelsWanted::Named(names) => format!(", the metadata {}", names.join(", ")),
+            LabelsWanted::Named(of) => format!(", the metadata {}", of.join(", ")),
         };
         let more = also(&[(w.timestamps, "timestamps"), (w.lines, "lines")]);
         let _ = writeln!(text, "logs: {}{metadata}{more}", named(&w.labels));
