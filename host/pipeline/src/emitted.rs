@@ -44,7 +44,7 @@ pub trait EmitRoutes: Send + Sync {
     fn lines(&self, plugin: &str) -> LogsRoute;
 }
 
-/// The sources `plugin.NAME` of a process; see the [module](self).
+/// The sources `plugin.NAME` of a process.
 pub struct EmitSources {
     ledger: Ledger,
     routes: Arc<dyn EmitRoutes>,
