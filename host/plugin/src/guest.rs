@@ -57,12 +57,11 @@ pub(crate) struct WasmGuest {
     /// By pipeline, where it has one instance for each and this is none of them.
     bound: Mutex<BTreeMap<String, Weak<Bound>>>,
     ticker: Arc<Ticker>,
-    version: u64,
     /// Keeps the clock running as long as calls may need to be ended.
     runtime: Arc<Runtime>,
 }
 
-/// Numbers of versions.
+/// Numbers of those that take a place.
 static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
 impl WasmGuest {
@@ -102,7 +101,6 @@ impl WasmGuest {
             seated: None,
             bound: Mutex::default(),
             ticker: ticker.clone(),
-            version: VERSIONS.fetch_add(1, Ordering::Relaxed),
             runtime: runtime.clone(),
             compiled,
             settings,
@@ -134,6 +132,7 @@ impl WasmGuest {
     /// The same version for one pipeline.
     fn seat(&self, pipeline: &str) -> Self {
         let seat = self.services.seats.of(&self.services.plugin, pipeline);
+        let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
         Self {
             compiled: self.compiled.clone(),
             settings: self.settings.clone(),
@@ -156,10 +155,9 @@ impl WasmGuest {
             name: self.name.clone(),
             kept: self.services.kept.of(&self.services.plugin, pipeline),
             for_each_pipeline: true,
-            seated: Some(Seated { seat, version: self.version, pipeline: pipeline.to_owned() }),
+            seated: Some(Seated { seat, version, pipeline: pipeline.to_owned() }),
             bound: Mutex::default(),
             ticker: self.ticker.clone(),
-            version: self.version,
             runtime: self.runtime.clone(),
         }
     }
