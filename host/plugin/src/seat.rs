@@ -98,7 +98,7 @@ impl Seat {
 #[derive(Debug)]
 pub(crate) struct Seated {
     pub(crate) seat: Arc<Seat>,
-    /// Differs between any two versions of a process.
+    /// Differs between any two that ever take a place, also of one version: a pipeline may let go of a plugin and take it up again.
     pub(crate) version: u64,
     pub(crate) pipeline: String,
 }
