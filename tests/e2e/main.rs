@@ -23,6 +23,7 @@ mod logs;
 mod many_files;
 mod outage;
 mod pages;
+mod plugin_files;
 mod policies;
 mod queue_commands;
 mod reference;

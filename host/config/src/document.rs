@@ -3,6 +3,7 @@
 //! Every reader goes on after an error: it reports and uses a default, so that one run shows everything that is wrong.
 //! What was reported decides in the end whether the result is used.
 
+mod grants;
 mod http;
 mod logs;
 mod plugins;

@@ -58,8 +58,8 @@ pub use diagnostic::{Colour, Diagnostic, Diagnostics, Severity, Snippet, Warning
 pub use environment::{Environment, System};
 pub use load::{load, load_with, parse};
 pub use settings::{
-    Admin, Auth, Config, Credential, FileLog, FileSd, Global, HttpClient, LabelMap, Log, LogFormat, LogLevel, Loki,
-    OAuth2, OnError, PipelinePlan, PluginConfig, Process, ProtobufMessage, ProxySettings, Queue, QueueConfig, ReadFrom,
-    RemoteWrite, Scheme, ScrapeConfig, ScrapeLimits, Secret, SigV4, Signal, StaticConfig, TlsSettings, TlsVersion,
-    WhenFull,
+    Admin, Auth, Config, Credential, FileLog, FileSd, Global, Grant, HttpClient, LabelMap, Log, LogFormat, LogLevel,
+    Loki, OAuth2, OnError, PipelinePlan, PluginConfig, Process, ProtobufMessage, ProxySettings, Queue, QueueConfig,
+    ReadFrom, RemoteWrite, Scheme, ScrapeConfig, ScrapeLimits, Secret, SigV4, Signal, StaticConfig, TlsSettings,
+    TlsVersion, WhenFull,
 };

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use http::{Auth, Credential, HttpClient, OAuth2, ProxySettings, SigV4, TlsSettings, TlsVersion};
 pub use logs::{FileLog, ReadFrom};
 pub use pipelines::{PipelinePlan, Process, Signal};
-pub use plugins::{OnError, PluginConfig};
+pub use plugins::{Grant, OnError, PluginConfig};
 pub use scrape::{FileSd, Scheme, ScrapeConfig, ScrapeLimits, StaticConfig};
 pub use secret::Secret;
 pub use sinks::{Loki, ProtobufMessage, Queue, QueueConfig, RemoteWrite, WhenFull};

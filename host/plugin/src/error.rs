@@ -43,7 +43,7 @@ pub enum LoadReason {
         source: std::io::Error,
     },
     /// Fatal: the file is larger than files may be.
-    #[error("{bytes} bytes are more than the limit of {limit}")]
+    #[error("{bytes} bytes are more than the limit of {limit} (limits.file_size)")]
     TooLarge {
         /// The size of the file.
         bytes: u64,
@@ -76,8 +76,11 @@ pub enum LoadReason {
     #[error("does not compile: {0}")]
     Compile(String),
     /// Fatal: compiling took too long.
-    #[error("compiling took longer than {} s", .0.as_secs())]
+    #[error("compiling took longer than {} s (limits.compile_time): a mistake of its build, or an attack on this host", .0.as_secs())]
     CompileTime(Duration),
+    /// Fatal: compiling took too much memory.
+    #[error("compiling took more than {} MiB (limits.compile_memory): a mistake of its build, or an attack on this host", .0 >> 20)]
+    CompileMemory(u64),
     /// Fatal: the component is built against a contract that this weir does not have.
     #[error("built against weir:plugin {found}, and this weir has {known}: {advice}")]
     Contract {

@@ -5,16 +5,18 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use weir_telemetry::Metrics;
 
+use crate::access::Access;
 use crate::custom::CustomMetrics;
 use crate::directory::{Changes, File};
 use crate::emission::{Budget, EmitLimits};
 use crate::engine::Runtime;
 use crate::error::{LoadError, LoadReason};
+use crate::grants::{self, Need};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
 use crate::kept::KeptStates;
@@ -50,6 +52,8 @@ pub(crate) struct Fleet {
     running: BTreeMap<String, Arc<WasmGuest>>,
     /// Why the newest version of a plugin does not run.
     problems: BTreeMap<String, String>,
+    /// What the last version that took another's place changed.
+    changes: BTreeMap<String, String>,
 }
 
 impl Fleet {
@@ -62,7 +66,7 @@ impl Fleet {
     ) -> Result<Self, Vec<LoadError>> {
         let runtime = Runtime::new(settings.max_instances).map_err(|e| vec![e.of("")])?;
         let threads = GuestThreads::new().map_err(|e| vec![e.of("")])?;
-        let store = Store::open(runtime.engine(), settings.cache_dir.as_deref(), settings.compile_timeout, stop);
+        let store = Store::open(runtime.engine(), settings.cache_dir.as_deref(), settings.compiler.clone(), stop);
         let mut fleet = Self {
             settings: Settings::default(),
             runtime: Arc::new(runtime),
@@ -76,6 +80,7 @@ impl Fleet {
             seed: seed(),
             running: BTreeMap::new(),
             problems: BTreeMap::new(),
+            changes: BTreeMap::new(),
         };
         fleet.apply(settings, files)?;
         Ok(fleet)
@@ -99,6 +104,11 @@ impl Fleet {
         &self.problems
     }
 
+    /// What the newest version of plugins changed.
+    pub(crate) fn changes(&self) -> &BTreeMap<String, String> {
+        &self.changes
+    }
+
     /// The settings that hold.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
@@ -110,10 +120,10 @@ impl Fleet {
             settings.embedded.iter().enumerate().map(|(i, e)| (e.name.clone(), Origin::Embedded(i))).collect();
         origins.extend(files.into_iter().map(|(name, file)| (name, Origin::File(file))));
         let (mut next, mut errors, mut gone) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for (name, origin) in &origins {
-            match self.build(&settings, name, origin) {
-                Ok(guest) => _ = next.insert(name.clone(), guest),
-                Err(reason) => errors.push(reason.of(name)),
+        for (name, built) in self.build_all(&settings, &origins) {
+            match built {
+                Ok(guest) => _ = next.insert(name, guest),
+                Err(reason) => errors.push(reason.of(&name)),
             }
         }
         for name in settings.plugins.keys().filter(|n| !origins.contains_key(*n)) {
@@ -169,7 +179,11 @@ impl Fleet {
     fn replace(&mut self, name: &str, origin: &Origin) -> bool {
         match self.build(&self.settings, name, origin) {
             Ok(guest) => {
-                tracing::info!(plugin = name, sha256 = guest.compiled().sha256, "plugin loaded");
+                let change = self.running.get(name).and_then(|old| change(old.compiled(), guest.compiled()));
+                tracing::info!(plugin = name, sha256 = guest.compiled().sha256, change, "plugin loaded");
+                if let Some(change) = change {
+                    self.changes.insert(name.to_owned(), change);
+                }
                 self.metrics.reloaded(name, "ok");
                 self.problems.remove(name);
                 self.running.insert(name.to_owned(), guest);
@@ -186,10 +200,37 @@ impl Fleet {
         }
     }
 
+    /// All guests, in the order of their names, made on as many threads as there are processors: a start should not wait for twenty
+    /// plugins one after the other.
+    fn build_all(
+        &self,
+        settings: &Settings,
+        origins: &BTreeMap<String, Origin>,
+    ) -> BTreeMap<String, Result<Arc<WasmGuest>, LoadReason>> {
+        let jobs: Vec<_> = origins.iter().collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut built = Vec::new();
+            while let Some((name, origin)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                built.push(((*name).clone(), self.build(settings, name, origin)));
+            }
+            built
+        };
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(jobs.len());
+        std::thread::scope(|scope| {
+            // Where the system has no more threads to give, the others do it.
+            let start = |_| std::thread::Builder::new().name("weir-load".to_owned()).spawn_scoped(scope, work).ok();
+            let threads: Vec<_> = (1..threads).filter_map(start).collect();
+            let own = work();
+            let joined = threads.into_iter().flat_map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+            joined.chain(own).collect()
+        })
+    }
+
     /// The guest of a component; the one that runs, where nothing has changed.
     fn build(&self, settings: &Settings, name: &str, origin: &Origin) -> Result<Arc<WasmGuest>, LoadReason> {
         let plugin = settings.plugins.get(name).cloned().unwrap_or_default();
-        let bytes = read(settings, origin)?;
+        let bytes = read(settings, origin, plugin.max_file_bytes)?;
         let begin = Instant::now();
         let running = self.running.get(name);
         let compiled = if let Some(same) = running.filter(|r| is_component(&bytes, &r.compiled().sha256)) {
@@ -245,6 +286,7 @@ impl Fleet {
             kept: self.kept.clone(),
             not_kept: self.metrics.not_kept.clone(),
             seats: self.seats.clone(),
+            access: Access::open(&plugin.grants)?,
         });
         let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
         WasmGuest::load(runtime, threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
@@ -252,9 +294,26 @@ impl Fleet {
     }
 }
 
+/// What is another in a new version of a plugin: its digest, and what it needs to be granted.
+fn change(old: &Compiled, new: &Compiled) -> Option<String> {
+    if old.sha256 == new.sha256 {
+        return None;
+    }
+    let (before, now) = (grants::needs(&old.outline), grants::needs(&new.outline));
+    let only = |a: &[Need], b: &[Need]| -> Vec<String> {
+        a.iter().filter(|n| !b.iter().any(|m| m.kind == n.kind)).map(|n| n.kind.to_string()).collect()
+    };
+    let mut text = vec![format!("sha256 {} to {}", old.sha256, new.sha256)];
+    for (what, kinds) in [("needs now", only(&now, &before)), ("needs no longer", only(&before, &now))] {
+        if !kinds.is_empty() {
+            text.push(format!("{what} {}", kinds.join(", ")));
+        }
+    }
+    Some(text.join(", "))
+}
+
 /// The bytes of a component. A file that grows while it is read ends at the limit.
-fn read(settings: &Settings, origin: &Origin) -> Result<Vec<u8>, LoadReason> {
-    let limit = settings.max_file_bytes;
+fn read(settings: &Settings, origin: &Origin, limit: u64) -> Result<Vec<u8>, LoadReason> {
     let too_large = |bytes| LoadReason::TooLarge { bytes, limit };
     match origin {
         Origin::Embedded(i) => {

@@ -80,7 +80,7 @@ impl WasmGuest {
         let engine = runtime.engine();
         // Again, for a component that runs already and gets other settings.
         crate::imports::check(&compiled.outline, &settings.grants)?;
-        let program = Arc::new(Program::new(engine, &compiled.component)?);
+        let program = Arc::new(Program::new(engine, &compiled.component, &services.access)?);
         let manifest = compiled.outline.manifest.as_ref();
         let for_each_pipeline = program.ticks() || manifest.is_some_and(|m| m.affinity == Affinity::Pipeline);
         // The first instance of a plugin that has one for each pipeline only shows that it can be made: its store is its own.

@@ -11,6 +11,7 @@ use weir_telemetry::Metrics;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use crate::access::Access;
 use crate::custom::CustomMetrics;
 use crate::emission::{Budget, EmitLimits, EmitTo};
 use crate::engine::Runtime;
@@ -19,7 +20,7 @@ use crate::guest_log::GuestLog;
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
-use crate::settings::PluginSettings;
+use crate::settings::{Compiler, PluginSettings};
 use crate::state::Services;
 use crate::store::{Compiled, Store};
 use crate::threads::GuestThreads;
@@ -53,7 +54,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let runtime = Arc::new(Runtime::new(16).unwrap());
-        let store = Store::open(runtime.engine(), None, Duration::from_mins(1), Arc::default());
+        let store = Store::open(runtime.engine(), None, Compiler::InProcess, Arc::default());
         let metrics = Metrics::new();
         Self {
             compiled: store.load(component(), &PluginSettings::default()).unwrap(),
@@ -83,6 +84,7 @@ impl Host {
             kept: KeptStates::default(),
             not_kept: self.all.not_kept.clone(),
             seats: Seats::default(),
+            access: Access::default(),
         });
         let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
         WasmGuest::load(runtime, threads, ticker, self.compiled.clone(), settings, services, metrics, 1).unwrap()

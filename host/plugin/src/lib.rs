@@ -20,7 +20,9 @@
 //! was served, in whichever part, is a success, so that one row that a plugin cannot bear does not take it out; one of which
 //! none was is a failure, whatever the error, the plugin's own included.
 
+mod access;
 mod breaker;
+mod compile;
 mod contract;
 mod custom;
 mod deserialize;
@@ -51,6 +53,7 @@ mod threads;
 mod time_limit;
 mod wasi;
 
+pub use compile::{CompileError, compile_here};
 pub use emission::EmitTo;
 pub use error::{LoadError, LoadReason};
 pub use grants::{Grant, Kind, Need};
@@ -58,4 +61,4 @@ pub use inspect::{Inspection, inspect};
 pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, MAX_MANIFEST, Manifest, ManifestError};
 pub use outline::Import;
 pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
-pub use settings::{PluginSettings, PluginSource, Settings};
+pub use settings::{Compiler, PluginSettings, PluginSource, Settings};

@@ -59,6 +59,8 @@ pub struct PluginStatus {
     pub average_call: Option<Duration>,
     /// Why its file's newest version does not run, where it does not.
     pub problem: Option<String>,
+    /// What the last version that took the place of another changed: digests, and what it needs to be granted.
+    pub change: Option<String>,
 }
 
 /// All plugins, and the thread that watches their directory. Dropping it ends the thread; guests that are still
@@ -77,6 +79,7 @@ pub struct Plugins {
 struct Shown {
     running: Vec<Arc<WasmGuest>>,
     problems: BTreeMap<String, String>,
+    changes: BTreeMap<String, String>,
 }
 
 enum Order {
@@ -114,7 +117,7 @@ impl Plugins {
     pub fn check(settings: &Settings) -> Result<Vec<PluginStatus>, Vec<LoadError>> {
         let files = whole_files(settings, &mut Watched::default()).map_err(|e| vec![e.of("")])?;
         let fleet = Fleet::open(settings.clone(), files, &Metrics::new(), Arc::default())?;
-        Ok(status(&fleet.running(), fleet.problems()))
+        Ok(status(&fleet.running(), fleet.problems(), fleet.changes()))
     }
 
     /// The plugins that run now.
@@ -131,7 +134,7 @@ impl Plugins {
 
     /// Goes over to other settings: all that is new or changed is loaded beside the old, then published at once; on any fault
     /// nothing changes. What is the same keeps its instances. Blocks while components compile. `cache_dir`,
-    /// `compile_timeout` and `max_instances` stay as they were at start.
+    /// `compiler` and `max_instances` stay as they were at start.
     pub fn apply(&self, settings: Settings) -> Result<Arc<PluginSet>, Vec<LoadError>> {
         let (reply, answer) = mpsc::sync_channel(1);
         let ended = || vec![LoadReason::Runtime("the thread that loads plugins has ended".to_owned()).of("")];
@@ -149,7 +152,7 @@ impl Plugins {
     /// How each plugin does, those that are not loaded for some problem included.
     pub fn status(&self) -> Vec<PluginStatus> {
         let shown = lock(&self.shown);
-        status(&shown.running, &shown.problems)
+        status(&shown.running, &shown.problems, &shown.changes)
     }
 }
 
@@ -262,7 +265,9 @@ impl Keeper {
     }
 
     fn show(&self) {
-        *lock(&self.shown) = Shown { running: self.fleet.running(), problems: self.fleet.problems().clone() };
+        let fleet = &self.fleet;
+        let (problems, changes) = (fleet.problems().clone(), fleet.changes().clone());
+        *lock(&self.shown) = Shown { running: fleet.running(), problems, changes };
     }
 }
 
@@ -297,7 +302,11 @@ fn read_dir(dir: &Path) -> Result<BTreeMap<String, File>, LoadReason> {
     scan(dir).map_err(|source| LoadReason::Directory { path: dir.to_owned(), source })
 }
 
-fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>) -> Vec<PluginStatus> {
+fn status(
+    running: &[Arc<WasmGuest>],
+    problems: &BTreeMap<String, String>,
+    changes: &BTreeMap<String, String>,
+) -> Vec<PluginStatus> {
     let mut all: Vec<PluginStatus> = running
         .iter()
         .map(|guest| PluginStatus {
@@ -307,6 +316,7 @@ fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>) -> Ve
             state: if guest.is_resting() { PluginState::Resting } else { PluginState::Running },
             average_call: guest.average_call(),
             problem: problems.get(guest.name()).cloned(),
+            change: changes.get(guest.name()).cloned(),
         })
         .collect();
     let absent = problems.iter().filter(|(name, _)| !running.iter().any(|g| g.name() == name.as_str()));
@@ -317,6 +327,7 @@ fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>) -> Ve
         state: PluginState::Failed,
         average_call: None,
         problem: Some(problem.clone()),
+        change: None,
     }));
     all
 }

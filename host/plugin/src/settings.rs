@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,14 +24,12 @@ pub struct Settings {
     /// Settings by plugin name (the file's name without `.wasm`). Whoever is named here must be there at start, and keeps
     /// running when its file goes.
     pub plugins: BTreeMap<String, PluginSettings>,
-    /// The largest file that is read at all. The largest real guest measured, Python with its interpreter, has 18 MB.
-    pub max_file_bytes: u64,
     /// How often the directory is looked at where the file system tells nothing (network file systems, some containers).
     pub poll_interval: Duration,
     /// How long a file must keep its size and time before it is taken for whole: copying is seen as growth.
     pub settle: Duration,
-    /// How long one compilation may take. The slowest real guest measured took 22 s on a slow core.
-    pub compile_timeout: Duration,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// The most instances of all plugins together: sizes the reserved address space (4 GiB each, none of it memory
     /// before it is touched). 16 plugins on 8 cores, doubled while a new version stands beside the old.
     pub max_instances: u32,
@@ -47,15 +46,28 @@ impl Default for Settings {
             embedded: Vec::new(),
             cache_dir: None,
             plugins: BTreeMap::new(),
-            max_file_bytes: 64 << 20,
             poll_interval: Duration::from_millis(500),
             settle: Duration::from_millis(200),
-            compile_timeout: Duration::from_mins(1),
+            compiler: Compiler::InProcess,
             max_instances: 256,
             idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
             emit_to: EmitTo::default(),
         }
     }
+}
+
+/// Where components are compiled. There is no way from one to the other but by this choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Compiler {
+    /// In this process, with no bound but the time that is waited: for tests and tools that end soon.
+    #[default]
+    InProcess,
+    /// By a process for each component, of low priority, bounded in time and memory, one at a time.
+    Process {
+        /// The program and its first arguments; `--memory BYTES --cpu SECONDS` are added. It must do what
+        /// [`compile_here`](crate::compile_here) does, in the same version.
+        command: Vec<OsString>,
+    },
 }
 
 /// A component that is not a file.
@@ -98,6 +110,13 @@ pub struct PluginSettings {
     pub sha256: Option<String>,
     /// What is opened to it beyond what every plugin has; nothing unless given.
     pub grants: Vec<Grant>,
+    /// The largest file that is read at all. The largest real guest measured, Python with its interpreter, has 18 MB.
+    pub max_file_bytes: u64,
+    /// How long its compilation may take by the wall clock; twice that of processor time. The slowest real guest measured took 22 s on
+    /// a slow core.
+    pub compile_timeout: Duration,
+    /// How many bytes of memory its compilation may take, and its result have. Python takes 330 MB, anything else under 100.
+    pub compile_memory: u64,
 }
 
 impl Default for PluginSettings {
@@ -114,6 +133,9 @@ impl Default for PluginSettings {
             on_error: OnError::default(),
             sha256: None,
             grants: Vec::new(),
+            max_file_bytes: 64 << 20,
+            compile_timeout: Duration::from_mins(1),
+            compile_memory: 1 << 30,
         }
     }
 }
@@ -132,6 +154,9 @@ impl fmt::Debug for PluginSettings {
             .field("on_error", &self.on_error)
             .field("sha256", &self.sha256)
             .field("grants", &self.grants)
+            .field("max_file_bytes", &self.max_file_bytes)
+            .field("compile_timeout", &self.compile_timeout)
+            .field("compile_memory", &self.compile_memory)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use wasmtime::component::ResourceTable;
 
+use crate::access::Access;
 use crate::custom::CustomMetrics;
 use crate::emission::{EmitLimits, EmitTo, Emitting};
 use crate::guest_log::{GuestLog, Level, MAX_MESSAGE};
@@ -14,6 +16,10 @@ use crate::kept::{Draft, Kept, KeptStates};
 use crate::limits::Limits;
 use crate::seat::Seats;
 use crate::time_limit::TimeLimit;
+
+/// Files, folders and streams that an instance may have open at once: more than a table of anything needs, and far below the
+/// descriptors of a process, which sinks and tails need too.
+const MAX_OPEN: usize = 64;
 
 /// The data of an instance's store.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(crate) struct State {
     pub(crate) emitting: Emitting,
     /// What it keeps in the host, as the call that is under way sees it.
     pub(crate) kept: Draft,
+    /// What it has open.
+    pub(crate) table: ResourceTable,
     output: LineBuffer,
 }
 
@@ -52,6 +60,8 @@ pub(crate) struct Services {
     pub(crate) not_kept: Family<NotKeptLabels, Counter>,
     /// The places of all plugins that have one instance for a pipeline.
     pub(crate) seats: Seats,
+    /// What its grants open.
+    pub(crate) access: Access,
 }
 
 /// Of a value that was not kept.
@@ -74,12 +84,15 @@ impl Services {
 impl State {
     /// The state of an instance whose start functions and `configure` may take `time` together, from now.
     pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>, kept: Kept) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_OPEN);
         Self {
             limits,
             time: TimeLimit::begin(time),
             services,
             emitting: Emitting::default(),
             kept: Draft::new(kept),
+            table,
             output: LineBuffer::default(),
         }
     }

@@ -10,18 +10,17 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compile::Compilation;
 use crate::deserialize::compiled_component;
 use crate::error::LoadReason;
 use crate::outline::Outline;
-use crate::settings::PluginSettings;
+use crate::settings::{Compiler, PluginSettings};
 
 const MAGIC: &[u8; 8] = b"weircwa1";
 
@@ -33,8 +32,7 @@ const MAX_KEPT: usize = 64;
 pub(crate) struct Store {
     engine: Engine,
     cache: Option<Cache>,
-    compile_timeout: Duration,
-    stop: Arc<AtomicBool>,
+    compiler: Compilation,
 }
 
 /// A component, ready to be linked.
@@ -52,12 +50,7 @@ pub(crate) struct Compiled {
 impl Store {
     /// A store with its cache in `cache_dir`. Without a usable directory everything is compiled at each start. `stop` ends
     /// the wait for a compilation.
-    pub(crate) fn open(
-        engine: &Engine,
-        cache_dir: Option<&Path>,
-        compile_timeout: Duration,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
+    pub(crate) fn open(engine: &Engine, cache_dir: Option<&Path>, compiler: Compiler, stop: Arc<AtomicBool>) -> Self {
         let cache = cache_dir.and_then(|dir| match Cache::open(dir, engine) {
             Ok(cache) => Some(cache),
             Err(error) => {
@@ -65,7 +58,7 @@ impl Store {
                 None
             }
         });
-        Self { engine: engine.clone(), cache, compile_timeout, stop }
+        Self { engine: engine.clone(), cache, compiler: Compilation::new(compiler, stop) }
     }
 
     /// The component of these bytes. What `settings` and the outline find wrong with it is found before it is compiled.
@@ -78,39 +71,11 @@ impl Store {
         if let Some(component) = self.cache.as_ref().and_then(|c| c.get(&self.engine, &sha256)) {
             return Ok(Compiled { component, sha256, cached: true, outline });
         }
-        let component = self.compile(bytes)?;
+        let component = self.compiler.run(&self.engine, bytes, settings)?;
         if let Some(cache) = &self.cache {
             cache.put(&component, &sha256);
         }
         Ok(Compiled { component, sha256, cached: false, outline })
-    }
-
-    /// Compiles on a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and
-    /// ends some day.
-    fn compile(&self, bytes: Vec<u8>) -> Result<Component, LoadReason> {
-        let (done, result) = mpsc::sync_channel(1);
-        let engine = self.engine.clone();
-        std::thread::Builder::new()
-            .name("weir-compile".to_owned())
-            .spawn(move || {
-                let _ = done.send(Component::from_binary(&engine, &bytes));
-            })
-            .map_err(|e| LoadReason::Compile(e.to_string()))?;
-        let until = Instant::now() + self.compile_timeout;
-        loop {
-            // Short waits, for weir may be stopped meanwhile.
-            let left = until.saturating_duration_since(Instant::now());
-            match result.recv_timeout(left.min(Duration::from_millis(50))) {
-                Ok(compiled) => return compiled.map_err(|e| LoadReason::Compile(format!("{e:#}"))),
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(LoadReason::Compile("the compiler failed".to_owned()));
-                }
-                Err(RecvTimeoutError::Timeout) if Instant::now() >= until || self.stop.load(Ordering::Acquire) => {
-                    return Err(LoadReason::CompileTime(self.compile_timeout));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
     }
 }
 
@@ -134,6 +99,8 @@ struct Cache {
     dir: PathBuf,
     /// Ends the names of files that this engine can use.
     suffix: String,
+    /// Files written, which tells those apart that are written at once.
+    written: AtomicUsize,
 }
 
 impl Cache {
@@ -143,7 +110,11 @@ impl Cache {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let cache = Self { dir: dir.to_owned(), suffix: format!("-{:016x}.cwasm", hasher.finish()) };
+        let cache = Self {
+            dir: dir.to_owned(),
+            suffix: format!("-{:016x}.cwasm", hasher.finish()),
+            written: AtomicUsize::default(),
+        };
         cache.tidy()?;
         Ok(cache)
     }
@@ -186,7 +157,8 @@ impl Cache {
 
     fn put(&self, component: &Component, sha256: &str) {
         let path = self.path(sha256);
-        let temporary = self.dir.join(format!("{sha256}.{}.tmp", std::process::id()));
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.dir.join(format!("{sha256}.{}.{number}.tmp", std::process::id()));
         let written = component.serialize().map_err(|e| e.to_string()).and_then(|compiled| {
             let mut file = fs::OpenOptions::new()
                 .write(true)

@@ -42,6 +42,16 @@ pub(crate) enum Command {
     /// Look at the sinks' disk queues, or send what is left in them
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Compile the component on standard input to standard output; weir starts this itself
+    #[command(name = crate::translate::COMPILE_PLUGIN, hide = true)]
+    CompilePlugin {
+        /// Bytes of memory that it may have
+        #[arg(long)]
+        memory: u64,
+        /// Seconds of processor time that it may have
+        #[arg(long)]
+        cpu: u64,
+    },
     /// Run with embedded defaults: scrape weir itself and a node exporter on :9100, tail this machine's logs, deliver to a
     /// receiver inside weir that shows what arrives
     Demo {

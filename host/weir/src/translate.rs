@@ -164,8 +164,31 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
             config::OnError::Stop => OnError::Stop,
         },
         sha256: from.sha256.clone(),
-        ..weir_plugin::PluginSettings::default()
+        grants: from.grants.iter().map(grant).collect(),
+        max_file_bytes: from.file_size,
+        compile_timeout: from.compile_time,
+        compile_memory: from.compile_memory,
     }
+}
+
+fn grant(from: &config::Grant) -> weir_plugin::Grant {
+    match from {
+        config::Grant::FsRead { path, mount } => {
+            weir_plugin::Grant::FsRead { path: path.clone(), mount: mount.clone() }
+        }
+        config::Grant::Env { names } => weir_plugin::Grant::Env { names: names.clone() },
+        config::Grant::Clock => weir_plugin::Grant::Clock,
+        config::Grant::Random => weir_plugin::Grant::Random,
+    }
+}
+
+/// The hidden command by which weir starts itself to compile a plugin: `/proc/self/exe` is the program that runs, also while a
+/// new version takes its place on the disk.
+pub(crate) const COMPILE_PLUGIN: &str = "compile-plugin";
+
+/// Compiling outside this process.
+pub(crate) fn compiler() -> weir_plugin::Compiler {
+    weir_plugin::Compiler::Process { command: vec!["/proc/self/exe".into(), COMPILE_PLUGIN.into()] }
 }
 
 /// Everything about plugins. One that a pipeline names is named by the configuration, with a table of its own or without:
@@ -183,6 +206,7 @@ pub(crate) fn plugins(from: &config::Config, embedded: &[weir_plugin::PluginSour
         embedded: embedded.to_vec(),
         cache_dir: Some(from.data_dir.join("plugin-cache")),
         plugins,
+        compiler: compiler(),
         ..weir_plugin::Settings::default()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::grants;
 use crate::check::Check;
 use crate::names;
 use crate::pipelines::Names;
@@ -86,6 +87,10 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         emit_bytes: 1 << 20,
         on_error: OnError::default(),
         sha256: section.get("sha256", check).and_then(|hash| sha256(&hash, check)),
+        grants: Vec::new(),
+        file_size: 64 << 20,
+        compile_time: Duration::from_mins(1),
+        compile_memory: 1 << 30,
     };
     if let Some(mut limits) = section.section("limits", check) {
         // a component of any language takes some pages of 64 KiB; a 32-bit one cannot have more than 4 GiB
@@ -101,14 +106,17 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         plugin.emit_bytes = within(&mut limits, "emit_bytes", plugin.emit_bytes, 1 << 10, 1 << 30, check);
         // more than any sink takes in; none at all keeps a plugin from emitting
         plugin.emit_records = count(&mut limits, "emit_records", plugin.emit_records, 0, 10_000_000, check);
+        plugin.file_size = within(&mut limits, "file_size", plugin.file_size, 1 << 10, 1 << 30, check);
+        // an idle compiler has some 30 MiB
+        plugin.compile_memory = within(&mut limits, "compile_memory", plugin.compile_memory, 64 << 20, 64 << 30, check);
+        // the quickest takes tens of milliseconds on an idle machine, and nobody should wait for ever
+        plugin.compile_time =
+            lasting(&mut limits, "compile_time", plugin.compile_time, Duration::from_secs(1), most * 60, check);
         limits.finish(check);
     }
     let policies = [("drop", OnError::Drop), ("pass", OnError::Pass), ("stop", OnError::Stop)];
     plugin.on_error = section.node("on_error").and_then(|node| word(node, &policies, check)).unwrap_or_default();
-    if section.node("grant").is_some() {
-        let help = "remove it: plugins run without any access to files, network or clocks until then";
-        check.error(section.key_place("grant"), "grants come with a later version of weir", "", help);
-    }
+    plugin.grants = grants::read(&mut section, check);
     section.finish(check);
     plugin
 }

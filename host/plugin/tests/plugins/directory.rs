@@ -97,6 +97,8 @@ fn plugins_come_and_go_with_their_files() {
     assert_eq!(d.next(), ["b-c", "b"]);
     assert_eq!(rows(&*old), 2);
     assert_eq!(rows(&*d.plugins.current().guests[1]), 0);
+    let change = d.plugins.status()[1].change.clone().unwrap();
+    assert!(change.starts_with("sha256 ") && change.contains(" to ") && !change.contains("needs"), "{change}");
     fs::remove_file(d.path("b-c.wasm")).unwrap();
     assert_eq!(d.next(), ["b"]);
     assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"b-c\",result=\"removed\"}"), Some(1.0));

@@ -77,19 +77,15 @@ fn pinned_and_sized() {
     let one = try_load(wasm.clone(), good.clone()).unwrap();
     let sum = one.plugins.status()[0].sha256.to_uppercase();
     try_load(wasm.clone(), PluginSettings { sha256: Some(sum), ..good.clone() }).unwrap();
-    let settings = Settings { max_file_bytes: 1000, ..embedded(wasm, good) };
-    let e = Plugins::open(settings, &Metrics::new()).err().unwrap();
-    assert!(e[0].to_string().ends_with("bytes are more than the limit of 1000"), "{e:?}");
+    let e = refused(wasm, PluginSettings { max_file_bytes: 1000, ..good });
+    assert!(e.ends_with("bytes are more than the limit of 1000 (limits.file_size)"), "{e}");
 }
 
 #[test]
 fn compiling_has_an_end() {
-    let settings = Settings {
-        compile_timeout: Duration::ZERO,
-        ..embedded(support::wasm("everything"), PluginSettings::default())
-    };
-    let e = Plugins::open(settings, &Metrics::new()).err().unwrap();
-    assert_eq!(e[0].to_string(), "plugin p: compiling took longer than 0 s");
+    let settings = PluginSettings { compile_timeout: Duration::ZERO, ..PluginSettings::default() };
+    let e = refused(support::wasm("everything"), settings);
+    assert!(e.starts_with("plugin p: compiling took longer than 0 s (limits.compile_time)"), "{e}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod contract;
 mod directory;
 mod faults;
 mod gathering;
+mod grants;
 mod inspect;
 mod loading;
 #[path = "../support/mod.rs"]

@@ -30,7 +30,11 @@ pub(super) fn inspect(options: &Inspect) -> Result<(), Failure> {
     let bytes = std::fs::read(&options.file).map_err(|e| Failure::new(format!("error: {shown}: {e}")))?;
     let name = options.file.file_stem().and_then(|s| s.to_str()).unwrap_or("plugin").to_owned();
     let plugin = PluginSettings { config_json: options.config.clone(), ..PluginSettings::default() };
-    let settings = Settings { plugins: BTreeMap::from([(name.clone(), plugin)]), ..Settings::default() };
+    let settings = Settings {
+        plugins: BTreeMap::from([(name.clone(), plugin)]),
+        compiler: crate::translate::compiler(),
+        ..Settings::default()
+    };
     let found = look(PluginSource { name, bytes: Cow::Owned(bytes) }, &settings)
         .map_err(|reason| Failure::new(format!("error: {shown}: {reason}")))?;
     if options.json { print(&format!("{:#}\n", json(&found))) } else { print(&text(&found)) }

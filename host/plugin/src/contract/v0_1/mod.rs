@@ -15,6 +15,7 @@ use weir_pipeline::guest::{
     CallError, Emission, LogsBatch, LogsEdit, SamplesBatch, SamplesEdit, SeriesBatch, Symbols, Verdicts, Wants,
 };
 
+use crate::access::Access;
 use crate::engine::ticks;
 use crate::error::LoadReason;
 use crate::seat::SHORTEST_INTERVAL;
@@ -36,10 +37,11 @@ pub(crate) struct Program {
 
 impl Program {
     /// Links a component whose imports and exports have been checked by name.
-    pub(crate) fn new(engine: &Engine, component: &Component) -> Result<Self, LoadReason> {
+    pub(crate) fn new(engine: &Engine, component: &Component, access: &Access) -> Result<Self, LoadReason> {
         let shape = |e: wasmtime::Error| super::misfit(engine, component, &e);
         let mut linker = Linker::new(engine);
         wasi::add_to_linker(&mut linker).map_err(shape)?;
+        wasi::add_granted(&mut linker, access).map_err(shape)?;
         types::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         host_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         emit::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;

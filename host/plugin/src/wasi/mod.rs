@@ -1,12 +1,23 @@
 //! The part of WASI that toolchains pull in unasked, with nothing behind it: no environment, no arguments, an empty standard
 //! input, output into the plugin's log, a seed for hash maps; waiting and exiting are traps.
 //!
-//! Handles have no state here, so they need no table: their number is all there is.
+//! Handles have no state here but for input streams, which can be of a granted file; of the others the number is all there is.
+//! What grants open is in `granted` and `filesystem`, and is linked only where it was granted.
+
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "generated")]
+mod bindings;
+#[allow(unreachable_pub, missing_docs, reason = "the generated bindings export them again")]
+mod filesystem;
+mod granted;
+
+use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 
 use crate::state::State;
+
+pub(crate) use granted::add_to_linker as add_granted;
 
 /// The interfaces that are here. Wasmtime takes any 0.2 version of them for another.
 pub(crate) const INTERFACES: [&str; 13] = [
@@ -31,6 +42,9 @@ pub(crate) const SEED: &str = "wasi:random/insecure-seed";
 /// Bytes that a stream says it takes at once: the size that WASI allows for `blocking-write-and-flush`.
 const WRITE_SIZE: u64 = 4096;
 
+/// Bytes that one reading brings at most, whatever is asked for: the host holds them until they are copied.
+const READ_SIZE: u64 = 1 << 20;
+
 /// A trap that the guest asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HostTrap {
@@ -42,10 +56,27 @@ pub(crate) enum HostTrap {
     Poll,
 }
 
-struct IoError;
-struct Pollable;
-struct InputStream;
-struct OutputStream;
+#[allow(unreachable_pub, missing_docs, reason = "the generated bindings export it again")]
+pub struct IoError;
+#[allow(unreachable_pub, missing_docs, reason = "the generated bindings export it again")]
+pub struct Pollable;
+#[allow(unreachable_pub, missing_docs, reason = "the generated bindings export it again")]
+pub struct OutputStream;
+
+/// What a guest can read from, in its instance's table.
+#[allow(unreachable_pub, reason = "the generated bindings export it again")]
+pub enum InputStream {
+    /// At its end from the beginning.
+    Empty,
+    /// A granted file.
+    File {
+        /// The file.
+        file: Arc<std::fs::File>,
+        /// Where the next reading begins.
+        at: u64,
+    },
+}
+
 struct TerminalInput;
 struct TerminalOutput;
 
@@ -53,7 +84,6 @@ struct TerminalOutput;
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[allow(dead_code, reason = "nothing fails here, but the type is WASI's")]
     LastOperationFailed(Resource<IoError>),
     #[component(name = "closed")]
     Closed,
@@ -83,14 +113,14 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 fn cli(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut environment = linker.instance("wasi:cli/environment@0.2.0")?;
-    environment.func_wrap("get-environment", |_: Cx<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    environment.func_wrap("get-environment", |cx: Cx<'_>, (): ()| Ok((cx.data().services.access.env.clone(),)))?;
     environment.func_wrap("get-arguments", |_: Cx<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
     environment.func_wrap("initial-cwd", |_: Cx<'_>, (): ()| Ok((None::<String>,)))?;
     let mut exit = linker.instance("wasi:cli/exit@0.2.0")?;
     exit.func_wrap("exit", |_: Cx<'_>, (_,): (Result<(), ()>,)| trap::<()>(HostTrap::Exit))?;
     exit.func_wrap("exit-with-code", |_: Cx<'_>, (_,): (u8,)| trap::<()>(HostTrap::Exit))?;
     let mut stdin = linker.instance("wasi:cli/stdin@0.2.0")?;
-    stdin.func_wrap("get-stdin", |_: Cx<'_>, (): ()| Ok((Resource::<InputStream>::new_own(0),)))?;
+    stdin.func_wrap("get-stdin", |mut cx: Cx<'_>, (): ()| Ok((cx.data_mut().table.push(InputStream::Empty)?,)))?;
     let mut stdout = linker.instance("wasi:cli/stdout@0.2.0")?;
     stdout.func_wrap("get-stdout", |_: Cx<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(1),)))?;
     let mut stderr = linker.instance("wasi:cli/stderr@0.2.0")?;
@@ -109,15 +139,35 @@ fn terminals(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     stderr.func_wrap("get-terminal-stderr", |_: Cx<'_>, (): ()| Ok((None::<Resource<TerminalOutput>>,)))
 }
 
-/// Input streams are at their end.
+/// Standard input is at its end; a file goes on where it was left.
+fn read_stream(mut cx: Cx<'_>, (stream, length): (Resource<InputStream>, u64)) -> Streamed<Vec<u8>> {
+    let InputStream::File { file, at } = cx.data_mut().table.get_mut(&stream)? else { return closed() };
+    match filesystem::read_at(file, length, *at) {
+        Ok(bytes) if bytes.is_empty() && length > 0 => closed(),
+        Ok(bytes) => {
+            *at += bytes.len() as u64;
+            Ok((Ok(bytes),))
+        }
+        Err(_) => Ok((Err(StreamError::LastOperationFailed(Resource::new_own(0))),)),
+    }
+}
+
+fn skip_stream(cx: Cx<'_>, of: (Resource<InputStream>, u64)) -> Streamed<u64> {
+    let (read,) = read_stream(cx, of)?;
+    Ok((read.map(|bytes| bytes.len() as u64),))
+}
+
 fn input(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     type In = Resource<InputStream>;
-    resource::<InputStream>(streams, "input-stream")?;
+    streams.resource("input-stream", ResourceType::host::<InputStream>(), |mut cx, rep| {
+        cx.data_mut().table.delete(Resource::<InputStream>::new_own(rep))?;
+        Ok(())
+    })?;
     for name in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
-        streams.func_wrap(name, |_: Cx<'_>, (_, _): (In, u64)| closed::<Vec<u8>>())?;
+        streams.func_wrap(name, read_stream)?;
     }
     for name in ["[method]input-stream.skip", "[method]input-stream.blocking-skip"] {
-        streams.func_wrap(name, |_: Cx<'_>, (_, _): (In, u64)| closed::<u64>())?;
+        streams.func_wrap(name, skip_stream)?;
     }
     streams
         .func_wrap("[method]input-stream.subscribe", |_: Cx<'_>, (_,): (In,)| Ok((Resource::<Pollable>::new_own(0),)))

@@ -1,0 +1,159 @@
+//! Files that come into the plugin directory and must not run (row 23): what ran before keeps running, and weir says why.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use weir_rig::config::{file_logs, loki, plugin_dir};
+use weir_rig::lines::Writer;
+use weir_rig::{Receiver, Weir, build, until};
+
+/// A component of one function that is as large as a plugin and far more work to compile.
+fn bomb() -> Vec<u8> {
+    let mut body = String::new();
+    for i in 0..60_000_u32 {
+        let (a, b) = (i * 7 % 900, i * 13 % 900);
+        let _ = write!(body, "(local.set {a} (i64.add (local.get {b}) (i64.load (i32.wrap_i64 (local.get {a})))))");
+        if i % 9 == 0 {
+            let _ = write!(body, "(if (i64.eqz (local.get {b})) (then (local.set {a} (i64.const {i}))))");
+        }
+    }
+    let interfaces = r#"(instance $i) (export "weir:plugin/lifecycle@0.1.0" (instance $i))
+        (export "weir:plugin/series@0.1.0" (instance $i))"#;
+    let locals = "i64 ".repeat(900);
+    wat::parse_str(format!("(component (core module (memory 1) (func (local {locals}) {body})) {interfaces})")).unwrap()
+}
+
+struct Scene {
+    dir: TempDir,
+    weir: Weir,
+    preview: Receiver,
+}
+
+impl Scene {
+    /// A weir whose plugin `mark`, which its configuration names, has these settings and runs.
+    async fn start(settings: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let preview = Receiver::start().await;
+        let (plugins, logs) = (dir.path().join("plugins"), dir.path().join("logs"));
+        std::fs::create_dir(&logs).unwrap();
+        build::put_mark(&plugins, "one");
+        let config = [
+            plugin_dir(&plugins),
+            file_logs("app", &logs),
+            loki("preview", &preview.loki_url()),
+            format!("[plugins.mark]\n{settings}\n"),
+        ];
+        let weir = Weir::start_in(dir.path(), &config.concat()).await;
+        Self { dir, weir, preview }
+    }
+
+    fn plugins(&self) -> PathBuf {
+        self.dir.path().join("plugins")
+    }
+
+    /// Puts a file in the plugin's place, whole at once.
+    fn put(&self, bytes: &[u8]) {
+        let beside = self.dir.path().join("beside");
+        std::fs::write(&beside, bytes).unwrap();
+        build::put(&beside, &self.plugins(), "mark");
+    }
+
+    /// Waits until the log has all of this in one line.
+    async fn says(&mut self, what: &[&str]) {
+        let program = self.weir.program();
+        until(&format!("{what:?} in the log"), async || {
+            program.output().lines().any(|line| what.iter().all(|part| line.contains(part)))
+        })
+        .await;
+    }
+
+    /// Refused, in these words, while the old one runs on.
+    async fn is_refused(&mut self, bytes: &[u8], why: &str) {
+        self.put(bytes);
+        self.says(&["the old version keeps running", why]).await;
+    }
+
+    /// Waits until lines that are written now arrive with this version's mark.
+    async fn runs(&self, version: &str) {
+        let recorder = self.preview.judge();
+        let mut writer = Writer::new(&self.dir.path().join("logs"), "app");
+        let before: usize = recorder.streams().iter().map(|s| recorder.lines(s).len()).sum();
+        let prefix = format!("{version} ");
+        until(&format!("lines of version {version}"), async || {
+            writer.write(1);
+            let lines: Vec<String> = recorder.streams().iter().flat_map(|s| recorder.lines(s)).collect();
+            lines.len() > before && lines.last().is_some_and(|l| l.starts_with(&prefix))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_not_run_is_refused_and_the_old_one_runs_on() {
+    let mut scene = Scene::start("limits = { file_size = \"4MiB\", compile_memory = \"192MiB\" }").await;
+    scene.runs("one").await;
+    scene.is_refused(b"PK\x03\x04 a zip", "not a WebAssembly file: a zip archive").await;
+    scene.is_refused(b"\0asm\x01\0\0\0", "a core module, not a component").await;
+    let command = wat::parse_str(r#"(component (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#).unwrap();
+    scene.is_refused(&command, "it exports wasi:cli/run@0.2.0").await;
+    scene.is_refused(&vec![0; 5 << 20], "bytes are more than the limit of 4194304 (limits.file_size)").await;
+    let reads = std::fs::read(build::hostile("reads")).unwrap();
+    scene.is_refused(&reads, "needs a grant for fs.read (it imports wasi:filesystem/").await;
+    let misfit = std::fs::read(build::hostile("add_cluster")).unwrap();
+    scene.is_refused(&misfit, "refused its configuration: cluster is missing").await;
+    scene.is_refused(&bomb(), "(limits.compile_memory)").await;
+    scene.runs("one").await;
+    assert!(scene.weir.ready().await.unwrap().0);
+    build::put_mark(&scene.plugins(), "two");
+    scene.runs("two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_stalls_half_way_is_refused_until_it_is_whole() {
+    let mut scene = Scene::start("").await;
+    let beside = scene.dir.path().join("two");
+    build::put_mark(&beside, "two");
+    let whole = std::fs::read(beside.join("mark.wasm")).unwrap();
+    let (first, rest) = whole.split_at(whole.len() / 2);
+    // As `cp` does it: the same file, from its beginning.
+    let path = scene.plugins().join("mark.wasm");
+    std::fs::write(&path, first).unwrap();
+    scene.says(&["the old version keeps running", &format!("cut off after {} bytes", first.len())]).await;
+    scene.runs("one").await;
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, rest).unwrap();
+    scene.runs("two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_plugin_stays_what_it_is() {
+    let beside = TempDir::new().unwrap();
+    build::put_mark(beside.path(), "one");
+    let mut scene = Scene::start(&format!("sha256 = \"{}\"", digest(&beside.path().join("mark.wasm")))).await;
+    build::put_mark(&scene.plugins(), "two");
+    scene.says(&["the old version keeps running", "its sha256 is ", "the configuration wants "]).await;
+    scene.runs("one").await;
+}
+
+fn digest(path: &Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn compiling_is_killed_past_its_time() {
+    let dir = TempDir::new().unwrap();
+    std::fs::create_dir(dir.path().join("plugins")).unwrap();
+    std::fs::write(dir.path().join("plugins/bomb.wasm"), bomb()).unwrap();
+    let config = "plugin_dir = \"plugins\"\ndata_dir = \"data\"\n[[file_logs]]\nname = \"app\"\npaths = [\"/var/log/app/*.log\"]\n\
+                  [[loki]]\nname = \"main\"\nurl = \"http://localhost:3100/loki/api/v1/push\"\n\
+                  [plugins.bomb]\nlimits = { compile_time = \"1s\", compile_memory = \"16GiB\" }\n";
+    let path = dir.path().join("weir.toml");
+    std::fs::write(&path, config).unwrap();
+    let output = Command::new(build::weir()).args(["check", "--config"]).arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("plugin bomb: compiling took longer than 1 s (limits.compile_time)"), "{said}");
+}
