@@ -2,11 +2,6 @@
 #include "weir_internal.h"
 
 typedef struct {
-    uint8_t some;
-    weir_wire_symbols added;
-    weir_list_ assigned, removed;
-} label_edit;
-typedef struct {
     uint8_t tag;
     weir_list_ names;
 } labels_wanted;
@@ -18,48 +13,21 @@ typedef struct {
     labels_wanted labels, metadata;
     bool timestamps, lines;
 } lines_wanted;
-typedef struct {
-    uint8_t failed;
-    union {
-        weir_list_ error;
-        struct {
-            weir_list_ dropped;
-            label_edit labels;
-        } verdicts;
-        struct {
-            uint8_t patch;
-            weir_list_ dropped;
-            label_edit labels;
-            weir_list_ changed, values;
-        } samples;
-        struct {
-            uint8_t patch;
-            weir_list_ dropped;
-            label_edit labels, metadata;
-            struct {
-                uint8_t some;
-                weir_list_ rows, times;
-            } times;
-            weir_list_ changed;
-            weir_wire_symbols lines;
-        } lines;
-    };
-} result;
 
 #ifdef __wasm__
 /* As wit-parser lays them out; held by a test in weir's host/author. */
 _Static_assert(sizeof(weir_wire_samples) == 76 && sizeof(weir_wire_lines) == 84, "batches");
-_Static_assert(sizeof(label_edit) == 36 && sizeof(labels_wanted) == 12, "labels");
+_Static_assert(sizeof(weir_wire_edit) == 36 && sizeof(labels_wanted) == 12, "labels");
 _Static_assert(sizeof(samples_wanted) == 16 && sizeof(lines_wanted) == 28, "wanted");
-_Static_assert(offsetof(result, verdicts.labels) == 12 && offsetof(result, samples.values) == 60, "answers");
-_Static_assert(offsetof(result, lines.times) == 88 && offsetof(result, lines.lines) == 116, "answers");
+_Static_assert(offsetof(weir_wire_result, verdicts.labels) == 12 && offsetof(weir_wire_result, samples.values) == 60, "answers");
+_Static_assert(offsetof(weir_wire_result, lines.times) == 88 && offsetof(weir_wire_result, lines.lines) == 116, "answers");
 #endif
 
 static weir_list_ list(weir_column_ column) { return (weir_list_){column.at, column.len}; }
 static weir_wire_symbols symbols(weir_table_ table) { return (weir_wire_symbols){list(table.text), list(table.ends)}; }
-static label_edit edit(const weir_answer_ *answer, const weir_ops_ *assigned, const weir_ops_ *removed) {
-    if (!assigned->numbers.len && !removed->numbers.len) return (label_edit){0};
-    return (label_edit){1, symbols(answer->added), list(assigned->numbers), list(removed->numbers)};
+static weir_wire_edit edit(const weir_answer_ *answer, const weir_ops_ *assigned, const weir_ops_ *removed) {
+    if (!assigned->numbers.len && !removed->numbers.len) return (weir_wire_edit){0};
+    return (weir_wire_edit){1, symbols(answer->added), list(assigned->numbers), list(removed->numbers)};
 }
 
 static weir_strings_ strings(weir_wire_symbols s) {
@@ -82,18 +50,18 @@ static labels_wanted labels(weir_labels wanted) {
 
 static bool ready;
 
-static result *begin(void) {
+static weir_wire_result *begin(void) {
     weir_begin_();
     weir_no_reason_();
-    result *r = weir_alloc(sizeof *r);
+    weir_wire_result *r = weir_alloc(sizeof *r);
     memset(r, 0, sizeof *r);
     return r;
 }
 
-static result *end(result *r, bool ok) {
+static weir_wire_result *end(weir_wire_result *r, bool ok) {
     if (!ok) {
         weir_text why = weir_reason_();
-        *r = (result){.failed = 1, .error = {why.at, why.len}};
+        *r = (weir_wire_result){.failed = 1, .error = {why.at, why.len}};
     }
     weir_finish_();
     return r;
@@ -107,7 +75,7 @@ static bool run(bool (*function)(weir_batch *), weir_batch *batch) {
 }
 
 const void *weir_run_configure_(bool (*configure)(weir_config *), weir_list_ json) {
-    result *r = begin();
+    weir_wire_result *r = begin();
     ready = weir_configure_(configure, (weir_text){json.at, json.len});
     return end(r, ready);
 }
@@ -139,7 +107,7 @@ const void *weir_run_lines_wants_(weir_wanted (*wants)(void)) {
 }
 
 const void *weir_run_series_(bool (*series)(weir_batch *), uint32_t rows, weir_wire_symbols text, weir_wire_sets label_sets) {
-    result *r = begin();
+    weir_wire_result *r = begin();
     weir_batch batch = {.of_ = WEIR_OF_SERIES, .rows_ = rows, .strings_ = strings(text), .sets_ = sets(label_sets, (weir_list_){0})};
     bool ok = run(series, &batch);
     if (ok) {
@@ -155,7 +123,7 @@ static const uint8_t *column(weir_list_ bytes, uint32_t rows, size_t width) {
 }
 
 const void *weir_run_samples_(bool (*samples)(weir_batch *), const weir_wire_samples *b) {
-    result *r = begin();
+    weir_wire_result *r = begin();
     weir_batch batch = {
         .of_ = WEIR_OF_SAMPLES,
         .rows_ = b->rows,
@@ -180,7 +148,7 @@ const void *weir_run_samples_(bool (*samples)(weir_batch *), const weir_wire_sam
 }
 
 const void *weir_run_lines_(bool (*lines)(weir_batch *), const weir_wire_lines *b) {
-    result *r = begin();
+    weir_wire_result *r = begin();
     weir_batch batch = {
         .of_ = WEIR_OF_LINES,
         .rows_ = b->rows,
@@ -208,6 +176,6 @@ const void *weir_run_lines_(bool (*lines)(weir_batch *), const weir_wire_lines *
 }
 
 const void *weir_run_tick_(bool (*tick)(int64_t, bool), int64_t now, bool last) {
-    result *r = begin();
+    weir_wire_result *r = begin();
     return end(r, ready ? tick(now, last) : weir_error("not configured"));
 }

@@ -59,6 +59,40 @@ bool weir_configure_(bool (*configure)(weir_config *), weir_text json);
 weir_text weir_reason_(void);
 void weir_no_reason_(void);
 
+/* The contract's answers, or why there is none. */
+typedef struct {
+    uint8_t some;
+    weir_wire_symbols added;
+    weir_list_ assigned, removed;
+} weir_wire_edit;
+typedef struct {
+    uint8_t failed;
+    union {
+        weir_list_ error;
+        struct {
+            weir_list_ dropped;
+            weir_wire_edit labels;
+        } verdicts;
+        struct {
+            uint8_t patch;
+            weir_list_ dropped;
+            weir_wire_edit labels;
+            weir_list_ changed, values;
+        } samples;
+        struct {
+            uint8_t patch;
+            weir_list_ dropped;
+            weir_wire_edit labels, metadata;
+            struct {
+                uint8_t some;
+                weir_list_ rows, times;
+            } times;
+            weir_list_ changed;
+            weir_wire_symbols lines;
+        } lines;
+    };
+} weir_wire_result;
+
 /* The contract's records of what is emitted. */
 typedef struct {
     uint32_t rows;

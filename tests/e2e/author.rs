@@ -38,6 +38,25 @@ fn bad(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// A configuration with a plugin between a target and a receiver.
+pub(crate) fn with_plugin(plugin: &str, target: &Target, preview: &Receiver) -> String {
+    format!(
+        r#"
+        plugin_dir = "plugins"
+        {plugin}
+        [[scrape_configs]]
+        job_name = "node"
+        scrape_interval = "1s"
+        static_configs = [{{ targets = ["{}"] }}]
+        [[remote_write]]
+        name = "preview"
+        url = "{}"
+        "#,
+        target.address,
+        preview.remote_write_url(),
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_from_new_to_live_and_through_an_edit() {
     let dir = TempDir::new().unwrap();
@@ -59,22 +78,8 @@ async fn rust_from_new_to_live_and_through_an_edit() {
     let target = Target::start(|n| format!("load {n}\ncontainer_tasks_state {n}\n")).await;
     let preview = Receiver::start().await;
     let recorder = preview.judge();
-    let config = format!(
-        r#"
-        plugin_dir = "plugins"
-        [[scrape_configs]]
-        job_name = "node"
-        scrape_interval = "1s"
-        static_configs = [{{ targets = ["{}"] }}]
-        [plugins.tidy]
-        config = {{ cluster = "eu-1", drop = ["container_tasks_state"] }}
-        [[remote_write]]
-        name = "preview"
-        url = "{}"
-        "#,
-        target.address,
-        preview.remote_write_url(),
-    );
+    let plugin = "[plugins.tidy]\nconfig = { cluster = \"eu-1\", drop = [\"container_tasks_state\"] }";
+    let config = with_plugin(plugin, &target, &preview);
     // what the configuration names must be there at start
     good(&weir_in(&tidy, &["plugin", "build", "-o", "../plugins/tidy.wasm"]));
     let mut weir = Weir::start_in(dir.path(), &config).await;

@@ -64,22 +64,7 @@ async fn first_plugin_in_five_minutes() {
     let target = Target::start(|n| format!("load {n}\ncontainer_tasks_state {n}\n")).await;
     let preview = Receiver::start().await;
     let recorder = preview.judge();
-    let config = format!(
-        r#"
-        plugin_dir = "plugins"
-        {}
-        [[scrape_configs]]
-        job_name = "node"
-        scrape_interval = "1s"
-        static_configs = [{{ targets = ["{}"] }}]
-        [[remote_write]]
-        name = "preview"
-        url = "{}"
-        "#,
-        code(&page, "toml", "[plugins.tidy]"),
-        target.address,
-        preview.remote_write_url(),
-    );
+    let config = author::with_plugin(&code(&page, "toml", "[plugins.tidy]"), &target, &preview);
     let mut weir = Weir::start_in(dir.path(), &config).await;
     let load = format!("load{{cluster=\"eu-1\", instance=\"{}\", job=\"node\"}}", target.address);
     until("samples", async || recorder.samples(&load).len() > 2).await;

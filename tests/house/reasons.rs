@@ -38,7 +38,7 @@ const SAYS: &[&str] = &[
 /// The `reason` methods of errors and the queue's `as_str`: every literal in them is one.
 const METHODS: &[(&str, &str)] = &[
     ("host/scrape/src/error.rs", "fn reason(&self) -> &'static str {"),
-    ("host/pipeline/src/guest.rs", "fn reason(&self) -> &'static str {"),
+    ("host/pipeline/src/guest/call.rs", "fn reason(&self) -> &'static str {"),
     ("host/queue/src/stats.rs", "pub const fn as_str(self) -> &'static str {"),
 ];
 

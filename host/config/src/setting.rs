@@ -25,6 +25,7 @@ pub(crate) trait Setting: Sized {
 }
 
 /// A size in bytes.
+#[derive(PartialEq, PartialOrd)]
 pub(crate) struct Size(pub(crate) u64);
 
 impl Setting for String {

@@ -6,12 +6,12 @@ static bool nothing(weir_config *config) {
     return true;
 }
 static void configured(void) {
-    const wire_result *r = weir_run_configure_(nothing, bytes_of("{}", 2));
+    const weir_wire_result *r = weir_run_configure_(nothing, bytes_of("{}", 2));
     CHECK(!r->failed);
 }
 
 /* Three rows: {env="debug", job="a"}, {}, {env="prod"}. */
-static const wire_result *call_series(bool (*series)(weir_batch *)) {
+static const weir_wire_result *call_series(bool (*series)(weir_batch *)) {
     configured();
     weir_wire_symbols symbols = table(5, (const char *[]){"env", "debug", "job", "a", "prod"});
     weir_wire_sets sets = {numbers(6, (uint32_t[]){0, 1, 2, 3, 0, 4}), numbers(3, (uint32_t[]){2, 2, 3})};
@@ -34,7 +34,7 @@ static bool reads(weir_batch *batch) {
     return true;
 }
 static void labels_are_read(void) {
-    const wire_result *r = call_series(reads);
+    const weir_wire_result *r = call_series(reads);
     CHECK(!r->failed && !r->verdicts.dropped.len && !r->verdicts.labels.some);
 }
 
@@ -49,7 +49,7 @@ static bool backwards(weir_batch *batch) {
     return true;
 }
 static void rows_ascend_whatever_the_order(void) {
-    const wire_result *r = call_series(backwards);
+    const weir_wire_result *r = call_series(backwards);
     CHECK(!r->failed && COLUMN_IS(r->verdicts.dropped, 0, 2));
     /* job=5 n=6 "2"=7 x=8 "1"=9 ""=10 "1" again, "0"=11; what follows an assignment is one itself, of nothing */
     CHECK(text_is(r->verdicts.labels.added.text, "jobn2x10"));
@@ -64,7 +64,7 @@ static bool many(weir_batch *batch) {
     return true;
 }
 static void strings_are_added_once(void) {
-    const wire_result *r = call_series(many);
+    const weir_wire_result *r = call_series(many);
     CHECK(!r->failed && r->verdicts.labels.added.ends.len == 4 * 1001 && r->verdicts.labels.assigned.len == 12 * 2000);
 }
 
@@ -74,7 +74,7 @@ static bool fails(weir_batch *batch) {
 }
 static bool says_nothing(weir_batch *batch) { return weir_rows(batch) > 100; }
 static void failures_have_a_reason(void) {
-    const wire_result *r = call_series(fails);
+    const weir_wire_result *r = call_series(fails);
     CHECK(r->failed && text_is(r->error, "no rule for this?"));
     r = call_series(says_nothing);
     CHECK(r->failed && text_is(r->error, "failed, and the plugin did not say why (weir_error does)"));
@@ -85,7 +85,7 @@ static bool half_a_character(weir_batch *batch) {
     return true;
 }
 static void text_that_is_no_utf8_is_an_error(void) {
-    const wire_result *r = call_series(half_a_character);
+    const weir_wire_result *r = call_series(half_a_character);
     CHECK(r->failed && text_is(r->error, "a label's name or value is no UTF-8: z?"));
 }
 
@@ -126,7 +126,7 @@ static void samples_change(void) {
         .timestamps = bytes_of((int64_t[]){t, t, t}, 24),
         .values = bytes_of((double[]){1.5, 0, 3}, 24),
     };
-    const wire_result *r = weir_run_samples_(doubles, &batch);
+    const weir_wire_result *r = weir_run_samples_(doubles, &batch);
     CHECK(!r->failed && r->samples.patch && COLUMN_IS(r->samples.changed, 0, 2) && r->samples.values.len == 16);
     CHECK(memcmp(r->samples.values.at, (double[]){3, 6}, 16) == 0);
 }
@@ -159,7 +159,7 @@ static weir_wire_lines two_lines(void) {
 static void lines_change(void) {
     configured();
     weir_wire_lines batch = two_lines();
-    const wire_result *r = weir_run_lines_(rewrites, &batch);
+    const weir_wire_result *r = weir_run_lines_(rewrites, &batch);
     CHECK(!r->failed && r->lines.patch && COLUMN_IS(r->lines.changed, 0, 1));
     CHECK(text_is(r->lines.lines.text, "zeroh\xc3\xa9llo!") && COLUMN_IS(r->lines.lines.ends, 4, 11));
     CHECK(r->lines.times.some && COLUMN_IS(r->lines.times.rows, 1) && r->lines.times.times.len == 8);
@@ -173,7 +173,7 @@ static void parts_of_another_line(void) {
 }
 
 static void before_configuration(void) {
-    const wire_result *r = weir_run_series_(reads, 0, (weir_wire_symbols){{NULL, 0}, {NULL, 0}}, (weir_wire_sets){{NULL, 0}, {NULL, 0}});
+    const weir_wire_result *r = weir_run_series_(reads, 0, (weir_wire_symbols){{NULL, 0}, {NULL, 0}}, (weir_wire_sets){{NULL, 0}, {NULL, 0}});
     CHECK(r->failed && text_is(r->error, "not configured"));
 }
 
@@ -193,7 +193,7 @@ static void memory_of_a_call_is_given_back(void) {
         steady = first;
         CHECK(cabi_realloc(first, 5000, 1, 6000) == first);
         weir_wire_sets sets = {numbers(0, NULL), numbers(0, NULL)};
-        const wire_result *r = weir_run_series_(allocates, 3, table(0, NULL), sets);
+        const weir_wire_result *r = weir_run_series_(allocates, 3, table(0, NULL), sets);
         CHECK(!r->failed);
     }
 }

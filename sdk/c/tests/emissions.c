@@ -62,7 +62,7 @@ static bool ticks(int64_t now, bool last) { return now == 42 && last ? true : we
 static bool nothing(weir_config *config) { return config != NULL; }
 WEIR_TICK(1000, ticks)
 static void time_passes(void) {
-    const wire_result *r = weir_export_tick_(42, 1);
+    const weir_wire_result *r = weir_export_tick_(42, 1);
     CHECK(r->failed && text_is(r->error, "not configured"));
     weir_run_configure_(nothing, bytes_of("{}", 2));
     r = weir_export_tick_(42, 1);

@@ -36,39 +36,7 @@ weir_list_ bytes_of(const void *at, size_t len);
 weir_list_ numbers(size_t count, const uint32_t *numbers);
 weir_wire_symbols table(size_t count, const char *const *texts);
 
-/* An answer, read as weir reads it. */
-typedef struct {
-    uint8_t some;
-    weir_wire_symbols added;
-    weir_list_ assigned, removed;
-} wire_edit;
-typedef struct {
-    uint8_t failed;
-    union {
-        weir_list_ error;
-        struct {
-            weir_list_ dropped;
-            wire_edit labels;
-        } verdicts;
-        struct {
-            uint8_t patch;
-            weir_list_ dropped;
-            wire_edit labels;
-            weir_list_ changed, values;
-        } samples;
-        struct {
-            uint8_t patch;
-            weir_list_ dropped;
-            wire_edit labels, metadata;
-            struct {
-                uint8_t some;
-                weir_list_ rows, times;
-            } times;
-            weir_list_ changed;
-            weir_wire_symbols lines;
-        } lines;
-    };
-} wire_result;
+/* An answer, read as weir reads it, is a weir_wire_result. */
 bool column_is(weir_list_ column, size_t count, const uint32_t *numbers);
 #define COLUMN_IS(column, ...) \
     column_is(column, sizeof((uint32_t[]){__VA_ARGS__}) / 4, (uint32_t[]){__VA_ARGS__})

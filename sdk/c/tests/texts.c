@@ -55,16 +55,16 @@ static bool all_keys(weir_config *config) {
     return weir_required(config, "text", &text) && weir_optional(config, "texts", &texts) && weir_optional(config, "number", &number) &&
            weir_optional(config, "whole", &whole) && weir_optional(config, "truth", &truth);
 }
-static const wire_result *configure(const char *json) { return weir_run_configure_(all_keys, bytes_of(json, strlen(json))); }
+static const weir_wire_result *configure(const char *json) { return weir_run_configure_(all_keys, bytes_of(json, strlen(json))); }
 static bool says(const char *json, const char *error) {
-    const wire_result *r = configure(json);
+    const weir_wire_result *r = configure(json);
     if (r->failed && text_is(r->error, error)) return true;
     fprintf(stderr, "%s: %.*s\n", json, r->failed ? (int)r->error.len : 0, r->failed ? (const char *)r->error.at : "");
     return false;
 }
 
 static void keys(void) {
-    const wire_result *r = configure(" {\"text\": \"a\\u00fc\\ud83d\\ude00\\n\\\"\\/\", \"texts\":[\"x\",\"\"], \"number\":-1.5e3,\"whole\": 9223372036854775807, \"truth\":true} ");
+    const weir_wire_result *r = configure(" {\"text\": \"a\\u00fc\\ud83d\\ude00\\n\\\"\\/\", \"texts\":[\"x\",\"\"], \"number\":-1.5e3,\"whole\": 9223372036854775807, \"truth\":true} ");
     CHECK(!r->failed && weir_equal(text, "a\xc3\xbc\xf0\x9f\x98\x80\n\"/") && text.at[text.len] == 0);
     CHECK(texts.count == 2 && weir_equal(texts.at[0], "x") && texts.at[1].len == 0);
     CHECK(number == -1500 && whole == INT64_MAX && truth);
@@ -87,14 +87,14 @@ static void errors_name_the_key(void) {
     CHECK(says("{\"text\":\"\",\"truth\":null}", "config.truth: nothing where true or false is needed: null"));
     CHECK(says("{\"text\":\"\",\"tex\":{}}", "config: there is no key \"tex\"; the keys are text, texts, number, whole, truth"));
     CHECK(says("[]", "config: no JSON table: []"));
-    const wire_result *r = weir_run_configure_(no_keys, bytes_of("{\"a\":1}", 7));
+    const weir_wire_result *r = weir_run_configure_(no_keys, bytes_of("{\"a\":1}", 7));
     CHECK(r->failed && text_is(r->error, "config: there is no key \"a\"; the plugin has none"));
 }
 
 static void documents_that_are_none(void) {
     static const char whole_one[] = "{\"text\":\"a\\u00fc\\ud83d\\ude00\",\"texts\":[\"x\",\"y\"],\"number\":-1.5e3,\"whole\":12,\"truth\":false}";
     for (size_t cut = 0; cut < sizeof whole_one - 1; cut++) {
-        const wire_result *r = weir_run_configure_(all_keys, bytes_of(whole_one, cut));
+        const weir_wire_result *r = weir_run_configure_(all_keys, bytes_of(whole_one, cut));
         CHECK(r->failed);
     }
     for (int round = 0; round < 100000; round++) {
@@ -105,7 +105,7 @@ static void documents_that_are_none(void) {
     }
     char deep[2000] = "{\"text\":";
     memset(deep + 8, '[', sizeof deep - 9);
-    CHECK(((const wire_result *)configure(deep))->failed);
+    CHECK(((const weir_wire_result *)configure(deep))->failed);
 }
 
 

@@ -38,18 +38,18 @@ var (
 )
 
 var (
-	plugin func() (Plugin, bool)
+	plugin abi.Exported[Plugin]
 	wanted wireWanted
 	result abi.Result[wireEdit]
 	kept   edits
 )
 
-func export(get func() (Plugin, bool)) { plugin = get }
+func export(get func() (Plugin, bool)) { plugin.Set(get) }
 
 //go:wasmexport weir:plugin/samples@0.1.0#wants
 func exportWants() uint32 {
 	return abi.Answer(&wanted, func() wireWanted {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return wireWanted{}
 		}
@@ -61,7 +61,7 @@ func exportWants() uint32 {
 //go:wasmexport weir:plugin/samples@0.1.0#process
 func exportProcess(place uint32) uint32 {
 	return abi.Run(&result, func(out *wireEdit) error {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return abi.ErrNotConfigured
 		}
@@ -87,11 +87,4 @@ func exportProcess(place uint32) uint32 {
 		}
 		return nil
 	})
-}
-
-func get() (Plugin, bool) {
-	if plugin == nil {
-		return nil, false
-	}
-	return plugin()
 }

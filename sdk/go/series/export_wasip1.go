@@ -20,18 +20,18 @@ var (
 )
 
 var (
-	plugin func() (Plugin, bool)
+	plugin abi.Exported[Plugin]
 	wanted abi.Wanted
 	result abi.Result[verdicts]
 	kept   edits
 )
 
-func export(get func() (Plugin, bool)) { plugin = get }
+func export(get func() (Plugin, bool)) { plugin.Set(get) }
 
 //go:wasmexport weir:plugin/series@0.1.0#wants
 func exportWants() uint32 {
 	return abi.Answer(&wanted, func() abi.Wanted {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return abi.Wanted{}
 		}
@@ -42,7 +42,7 @@ func exportWants() uint32 {
 //go:wasmexport weir:plugin/series@0.1.0#relabel
 func exportRelabel(rows, text, textLen, ends, endsLen, pairs, pairsLen, setEnds, setEndsLen uint32) uint32 {
 	return abi.Run(&result, func(out *verdicts) error {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return abi.ErrNotConfigured
 		}
@@ -61,11 +61,4 @@ func exportRelabel(rows, text, textLen, ends, endsLen, pairs, pairsLen, setEnds,
 		*out = verdicts{abi.Column(kept.dropped.Numbers), abi.Edit(&kept.labels, &kept.strings)}
 		return nil
 	})
-}
-
-func get() (Plugin, bool) {
-	if plugin == nil {
-		return nil, false
-	}
-	return plugin()
 }

@@ -12,17 +12,17 @@ import (
 type nothing struct{}
 
 var (
-	plugin   func() (Plugin, bool)
+	plugin   abi.Exported[Plugin]
 	result   abi.Result[nothing]
 	interval uint32
 )
 
-func export(get func() (Plugin, bool)) { plugin = get }
+func export(get func() (Plugin, bool)) { plugin.Set(get) }
 
 //go:wasmexport weir:plugin/tick@0.1.1#interval
 func exportInterval() uint32 {
 	abi.Answer(&interval, func() uint32 {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return 1000
 		}
@@ -34,17 +34,10 @@ func exportInterval() uint32 {
 //go:wasmexport weir:plugin/tick@0.1.1#tick
 func exportTick(now int64, last uint32) uint32 {
 	return abi.Run(&result, func(*nothing) error {
-		p, configured := get()
+		p, configured := plugin.Get()
 		if !configured {
 			return abi.ErrNotConfigured
 		}
 		return p.Tick(time.UnixMilli(now), last != 0)
 	})
-}
-
-func get() (Plugin, bool) {
-	if plugin == nil {
-		return nil, false
-	}
-	return plugin()
 }

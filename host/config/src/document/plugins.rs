@@ -1,6 +1,7 @@
 //! `[plugins.NAME]`, and which plugins there are.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::check::Check;
 use crate::names;
 use crate::pipelines::Names;
 use crate::section::{Section, wrong_type};
-use crate::setting::{At, Size, word};
+use crate::setting::{At, Setting, Size, word};
 use crate::settings::{OnError, PluginConfig, Secret};
 use crate::source::names_a_secret;
 use crate::suggest;
@@ -129,12 +130,8 @@ fn within(
     most: u64,
     check: &mut Check<'_>,
 ) -> u64 {
-    let Some(size) = section.get::<Size>(key, check) else { return default };
-    if !(least..=most).contains(&size.value.0) {
-        let help = format!("choose a size from {}KiB to {}MiB", least >> 10, most >> 20);
-        check.error(size.place, format!("this is no sensible limit for `{key}`"), "", help);
-    }
-    size.value.0
+    let help = format!("choose a size from {}KiB to {}MiB", least >> 10, most >> 20);
+    limit(section, key, Size(default), Size(least)..=Size(most), help, check).0
 }
 
 fn count(
@@ -145,12 +142,8 @@ fn count(
     most: u64,
     check: &mut Check<'_>,
 ) -> u64 {
-    let Some(count) = section.get::<u64>(key, check) else { return default };
-    if !(least..=most).contains(&count.value) {
-        let help = format!("choose a number from {least} to {most}, or remove it for the default of {default}");
-        check.error(count.place, format!("this is no sensible limit for `{key}`"), "", help);
-    }
-    count.value
+    let help = format!("choose a number from {least} to {most}, or remove it for the default of {default}");
+    limit(section, key, default, least..=most, help, check)
 }
 
 fn lasting(
@@ -161,12 +154,24 @@ fn lasting(
     most: Duration,
     check: &mut Check<'_>,
 ) -> Duration {
-    let Some(time) = section.get::<Duration>(key, check) else { return default };
-    if !(least..=most).contains(&time.value) {
-        let help = format!("choose a time from {least:?} to {most:?}, or remove it for the default of {default:?}");
-        check.error(time.place, format!("this is no sensible limit for `{key}`"), "", help);
+    let help = format!("choose a time from {least:?} to {most:?}, or remove it for the default of {default:?}");
+    limit(section, key, default, least..=most, help, check)
+}
+
+/// A limit that has bounds of its own.
+fn limit<T: Setting + PartialOrd>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    default: T,
+    bounds: RangeInclusive<T>,
+    help: String,
+    check: &mut Check<'_>,
+) -> T {
+    let Some(written) = section.get::<T>(key, check) else { return default };
+    if !bounds.contains(&written.value) {
+        check.error(written.place, format!("this is no sensible limit for `{key}`"), "", help);
     }
-    time.value
+    written.value
 }
 
 fn sha256(hash: &At<String>, check: &mut Check<'_>) -> Option<String> {
