@@ -76,7 +76,7 @@ impl Fleet {
             custom: CustomMetrics::new(metrics),
             kept: KeptStates::default(),
             seats: Seats::default(),
-            ticker: Arc::new(Ticker::start().map_err(|e| vec![e.of("")])?),
+            ticker: Arc::new(Ticker::start(settings.ticks).map_err(|e| vec![e.of("")])?),
             seed: seed(),
             running: BTreeMap::new(),
             problems: BTreeMap::new(),

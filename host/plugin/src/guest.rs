@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use weir_pipeline::guest::{
     Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
@@ -177,22 +177,19 @@ impl WasmGuest {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Calls `tick`. What it emits counts at once: no pipeline waits for its answer.
-    pub(crate) fn tick(&self, last: bool) {
-        // a clock before 1970 is one that is not set
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    /// Calls `tick` at this time, in milliseconds since the epoch. What it emits counts at once: no pipeline waits for its answer.
+    pub(crate) fn tick(&self, now: i64, last: bool) -> Result<(), CallError> {
         let mut time = Allowance::whole(self.settings.timeout);
-        match self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit)) {
-            Ok(emission) => {
-                self.worked();
-                self.emit(emission);
-            }
+        let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
+        match &outcome {
+            Ok(_) => self.worked(),
             Err(CallError::Resting { .. }) => {}
             Err(e) => {
                 self.faults.write(self.gravity(), &format!("tick {e}"));
                 self.broke(self.breaker.failed(Instant::now()));
             }
         }
+        outcome.map(|emission| self.emit(emission))
     }
 
     fn in_pipelines(&self) -> Vec<Arc<Bound>> {

@@ -20,7 +20,7 @@ use crate::guest_log::GuestLog;
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
-use crate::settings::{Compiler, PluginSettings};
+use crate::settings::{Compiler, PluginSettings, Ticks};
 use crate::state::Services;
 use crate::store::{Compiled, Store};
 use crate::threads::GuestThreads;
@@ -59,7 +59,7 @@ impl Host {
         Self {
             compiled: store.load(component(), &PluginSettings::default()).unwrap(),
             threads: Arc::new(GuestThreads::new().unwrap()),
-            ticker: Arc::new(Ticker::start().unwrap()),
+            ticker: Arc::new(Ticker::start(Ticks::ByClock).unwrap()),
             all: PluginMetrics::new(&metrics),
             metrics,
             runtime,

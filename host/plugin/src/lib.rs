@@ -61,4 +61,4 @@ pub use inspect::{Inspection, inspect};
 pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, MAX_MANIFEST, Manifest, ManifestError};
 pub use outline::Import;
 pub use plugins::{PluginSet, PluginState, PluginStatus, Plugins};
-pub use settings::{Compiler, PluginSettings, PluginSource, Settings};
+pub use settings::{Compiler, PluginSettings, PluginSource, Settings, Ticks};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
-use weir_pipeline::guest::{Guest, Wants};
+use weir_pipeline::guest::{CallError, Guest, Wants};
 use weir_telemetry::Metrics;
 
 use crate::directory::{File, Watched, scan};
@@ -134,7 +134,7 @@ impl Plugins {
 
     /// Goes over to other settings: all that is new or changed is loaded beside the old, then published at once; on any fault
     /// nothing changes. What is the same keeps its instances. Blocks while components compile. `cache_dir`,
-    /// `compiler` and `max_instances` stay as they were at start.
+    /// `compiler`, `max_instances` and `ticks` stay as they were at start.
     pub fn apply(&self, settings: Settings) -> Result<Arc<PluginSet>, Vec<LoadError>> {
         let (reply, answer) = mpsc::sync_channel(1);
         let ended = || vec![LoadReason::Runtime("the thread that loads plugins has ended".to_owned()).of("")];
@@ -147,6 +147,13 @@ impl Plugins {
     /// come to another, which is then called when this is done again.
     pub fn end_ticks(&self) -> bool {
         self.ticker.end_all()
+    }
+
+    /// Calls every plugin that is called over time and that a pipeline holds, as if it were this time, in milliseconds since the
+    /// epoch; `last` as in [`end_ticks`](Self::end_ticks), behind which the next call makes a new instance. Gives how each call
+    /// came out. Blocks. With [`Ticks::WhenAsked`](crate::Ticks::WhenAsked) these are all the ticks that there are.
+    pub fn tick(&self, now: i64, last: bool) -> Vec<Result<(), CallError>> {
+        self.ticker.tick_all(now, last)
     }
 
     /// How each plugin does, those that are not loaded for some problem included.

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use weir_pipeline::guest::{
     Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
@@ -19,6 +19,7 @@ use weir_pipeline::guest::{
 
 use crate::error::LoadReason;
 use crate::guest::WasmGuest;
+use crate::settings::Ticks;
 
 /// The shortest time between two ticks: what holds state over time sums up in seconds.
 pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -175,6 +176,12 @@ enum Order {
     End(Arc<WasmGuest>),
     /// The last tick for all that have gathered something since theirs; answered when it has come.
     EndAll(SyncSender<bool>),
+    /// A tick for all now, whatever their intervals; answered with how each came out.
+    TickAll {
+        now: i64,
+        last: bool,
+        done: SyncSender<Vec<Result<(), CallError>>>,
+    },
     Stop,
 }
 
@@ -185,11 +192,11 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start() -> Result<Self, LoadReason> {
+    pub(crate) fn start(ticks: Ticks) -> Result<Self, LoadReason> {
         let (orders, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("weir-ticks".to_owned())
-            .spawn(move || run(&inbox))
+            .spawn(move || run(&inbox, ticks))
             .map_err(|e| LoadReason::Runtime(e.to_string()))?;
         Ok(Self { orders: Mutex::new(orders), thread: Mutex::new(Some(thread)) })
     }
@@ -200,6 +207,13 @@ impl Ticker {
         self.tell(Order::EndAll(done));
         // the thread is gone: so are the plugins
         answer.recv().unwrap_or(false)
+    }
+
+    /// Calls every plugin at this time, and says how each call came out. Blocks.
+    pub(crate) fn tick_all(&self, now: i64, last: bool) -> Vec<Result<(), CallError>> {
+        let (done, answer) = mpsc::sync_channel(1);
+        self.tell(Order::TickAll { now, last, done });
+        answer.recv().unwrap_or_default()
     }
 
     /// Ends the thread, and waits for it.
@@ -227,7 +241,7 @@ struct Due {
     at: Option<Instant>,
 }
 
-fn run(inbox: &Receiver<Order>) {
+fn run(inbox: &Receiver<Order>, ticks: Ticks) {
     let mut all: Vec<Due> = vec![];
     loop {
         let next = all.iter().filter_map(|due| due.at).min();
@@ -237,20 +251,29 @@ fn run(inbox: &Receiver<Order>) {
         };
         match order {
             Ok(Order::Begin(guest)) => {
-                let at = guest.wants().tick.map(|interval| Instant::now() + interval.mul_f64(phase(&guest)));
+                let interval = guest.wants().tick.filter(|_| ticks == Ticks::ByClock);
+                let at = interval.map(|interval| Instant::now() + interval.mul_f64(phase(&guest)));
                 all.push(Due { guest, at });
             }
             Ok(Order::End(guest)) => {
                 all.retain(|due| !Arc::ptr_eq(&due.guest, &guest));
-                end(&guest);
+                match ticks {
+                    Ticks::ByClock => _ = end(&guest, since_epoch()),
+                    Ticks::WhenAsked => leave(&guest),
+                }
             }
             Ok(Order::EndAll(done)) => {
                 let mut any = false;
                 for due in &mut all {
                     due.at = None;
-                    any |= end(&due.guest);
+                    any |= end(&due.guest, since_epoch()).is_some();
                 }
                 let _ = done.send(any);
+            }
+            Ok(Order::TickAll { now, last, done }) => {
+                let guests = all.iter().map(|due| &due.guest).filter(|guest| guest.wants().tick.is_some());
+                let call = |guest: &Arc<WasmGuest>| if last { end(guest, now) } else { Some(guest.tick(now, false)) };
+                let _ = done.send(guests.filter_map(call).collect());
             }
             Err(RecvTimeoutError::Timeout) => all.iter_mut().for_each(tick_if_due),
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -268,23 +291,34 @@ fn tick_if_due(due: &mut Due) {
         due.at = Some(now + PUT_OFF);
         return;
     }
-    due.guest.tick(false);
+    let _ = due.guest.tick(since_epoch(), false);
     // on the grid of its phase; what was missed is left out
     let missed = now.saturating_duration_since(at).as_nanos() / interval.as_nanos().max(1);
     due.at = Some(at + interval * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
 }
 
-/// The last tick of a version at its place, if it is there and has gathered anything; then the place is free. Says whether it
-/// was called.
-fn end(guest: &WasmGuest) -> bool {
-    let Some(seated) = guest.seated() else { return false };
-    let called = seated.seat.is_held_by(seated.version) && guest.has_instance() && guest.wants().tick.is_some();
-    if called {
-        guest.tick(true);
-    }
+/// The last tick of a version at its place, if it is there and has gathered anything; then the place is free. Gives how the call
+/// came out, if there was one.
+fn end(guest: &WasmGuest, now: i64) -> Option<Result<(), CallError>> {
+    let seated = guest.seated()?;
+    let gathered = seated.seat.is_held_by(seated.version) && guest.has_instance() && guest.wants().tick.is_some();
+    let outcome = gathered.then(|| guest.tick(now, true));
+    leave(guest);
+    outcome
+}
+
+/// No call of a version comes any more: its place is free.
+fn leave(guest: &WasmGuest) {
     guest.forget_instances();
-    seated.seat.leave(seated.version);
-    called
+    if let Some(seated) = guest.seated() {
+        seated.seat.leave(seated.version);
+    }
+}
+
+/// The host's clock, in milliseconds since the epoch.
+fn since_epoch() -> i64 {
+    // a clock before 1970 is one that is not set
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 /// Where in its interval a plugin ticks: spread, as scrapes are, and the same in every process.

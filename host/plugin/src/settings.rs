@@ -37,6 +37,8 @@ pub struct Settings {
     pub idle_instances: usize,
     /// Where what plugins emit goes.
     pub emit_to: EmitTo,
+    /// When plugins that hold state over time are called; as it was at start, too.
+    pub ticks: Ticks,
 }
 
 impl Default for Settings {
@@ -52,8 +54,19 @@ impl Default for Settings {
             max_instances: 256,
             idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
             emit_to: EmitTo::default(),
+            ticks: Ticks::default(),
         }
     }
+}
+
+/// When plugins that hold state over time are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ticks {
+    /// By the clock, each in its own interval, and once more at its end.
+    #[default]
+    ByClock,
+    /// Only by [`Plugins::tick`](crate::Plugins::tick): for tests, whose time is another than the clock's.
+    WhenAsked,
 }
 
 /// Where components are compiled. There is no way from one to the other but by this choice.
