@@ -5,7 +5,7 @@ use crate::bindings::logs::exports::weir::plugin::logs as logs_export;
 use crate::bindings::samples::exports::weir::plugin::samples as samples_export;
 use crate::bindings::series::exports::weir::plugin::series as series_export;
 use crate::bindings::tick::exports::weir::plugin::tick as tick_export;
-use crate::bindings::types as wire;
+use crate::bindings::types::weir::plugin::types as wire;
 use crate::columns::{Strings, Table};
 use crate::labels::Sets;
 use crate::{Error, Instance, Labels, Logs, LogsBatch, Moment, Samples, SamplesBatch, Series, SeriesBatch, Tick};
@@ -19,7 +19,7 @@ pub struct Exported<P>(PhantomData<P>);
 pub(crate) mod host {
     use crate::Level;
     use crate::bindings::lifecycle::weir::plugin::host;
-    use crate::bindings::types::Label;
+    use crate::bindings::types::weir::plugin::types::Label;
 
     pub(crate) fn log(level: Level, message: &str) {
         let level = match level {
@@ -46,7 +46,7 @@ pub(crate) mod host {
 
 pub(crate) mod emit {
     use crate::bindings::emit::weir::plugin::emit;
-    use crate::bindings::types::LabelSets;
+    use crate::bindings::types::weir::plugin::types::LabelSets;
     use crate::emit::{LineColumns, Refusal, SampleColumns};
 
     pub(crate) fn samples(columns: SampleColumns) -> Result<(), Refusal> {
