@@ -20,7 +20,15 @@ mod tests {
     #[test]
     fn sdk_and_contract_are_there_and_what_tools_leave_is_not() {
         assert!(embedded("sdk/rust").any(|(path, _)| path == "src/lib.rs"));
-        assert!(read_embedded("wit/v0.1.0/weir-plugin.wit").is_some_and(|b| b.starts_with(b"/// What a plugin")));
+        // every version of the contract, the newest too
+        let versions =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap().map(Result::unwrap);
+        let versions: Vec<_> = versions.filter(|entry| entry.path().is_dir()).collect();
+        assert!(versions.len() > 1);
+        for version in versions {
+            let file = format!("wit/{}/weir-plugin.wit", version.file_name().to_str().unwrap());
+            assert!(read_embedded(&file).is_some_and(|b| b.starts_with(b"/// What a plugin")), "{file}");
+        }
         assert_eq!(embedded("sdk/rus").count(), 0);
         assert!(FILES.iter().all(|(path, _)| !path.contains("/target/") && !path.contains("node_modules")));
     }

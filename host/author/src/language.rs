@@ -2,12 +2,13 @@
 //!
 //! # Adding a language
 //! 1. `sdk/LANG` is its SDK as an author gets it, whole and without a build step of ours; it lands in `weir/sdk/LANG` of each
-//!    project, with the contract in `weir/wit/v0.1.0`. What tests the SDK itself (`tests`, `conformance`, `examples`, `benches`) and
+//!    project, with the contract in `weir/wit`. What tests the SDK itself (`tests`, `conformance`, `examples`, `benches`) and
 //!    what tools leave behind stays at home: see `build.rs` of this crate.
 //! 2. `sdk/LANG/template` is a new project. In each text `{{name}}` becomes the plugin's name, `{{snake}}` the same with `_` for `-`,
 //!    `{{pascal}}` the same as `CamelCase`, `{{version}}` weir's version; a file name's end `.in` is taken off, so that files which
 //!    mean something to tools where they lie (`Cargo.toml`, `go.mod`, `.gitignore`) can be called `Cargo.toml.in`. It has a
 //!    `weir-plugin.toml`, a `README.md`, a `tests/*.toml` that passes, and a `.gitignore` with `/build`.
+//!    What a build writes at the top of a project beside `build` is named in `watch.rs`, or each build would bring the next.
 //! 3. `language/LANG.rs` implements [`Language`] and is named in [`ALL`].
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::tool::Missing;
 mod c;
 mod go;
 mod js;
-mod preview1;
+pub(crate) mod preview1;
 mod python;
 mod rust;
 
@@ -63,14 +64,11 @@ pub trait Language: Sync {
     /// A core module becomes one by [`crate::encode`]. What the compiler says about the author's code is the error's text, as
     /// the compiler wrote it.
     fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError>;
-
-    /// The files and folders of the project that a build reads, for `--watch`.
-    fn sources(&self, project: &Project) -> Vec<PathBuf>;
 }
 
 /// The folder of a language's SDK: beside the author's code, where `weir plugin new` puts it, or in weir's own tree, for the guests
 /// and examples that lie there.
-fn sdk_folder(project: &Project, name: &str) -> PathBuf {
+pub(crate) fn sdk_folder(project: &Project, name: &str) -> PathBuf {
     let beside = project.dir.join("weir/sdk").join(name);
     if beside.is_dir() {
         return beside;
@@ -81,19 +79,6 @@ fn sdk_folder(project: &Project, name: &str) -> PathBuf {
 /// All languages, in the order that help texts name them.
 pub static ALL: &[&dyn Language] =
     &[&rust::Rust, &python::Python, &js::Script::Java, &js::Script::Type, &go::Go, &c::C];
-
-/// What lies at the top of a project and is the author's: files that end so, and folders but for those that builds, tests and weir
-/// fill; and weir's SDK. (What is added at the top later is seen with the next change of what was there.)
-fn sources(dir: &std::path::Path, ends: &[&str]) -> Vec<PathBuf> {
-    let mut all = vec![dir.join("weir/sdk")];
-    let own = std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    all.extend(own.filter(|path| {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let folder = path.is_dir() && !["build", "tests", "weir"].contains(&name) && !name.starts_with('.');
-        folder || path.extension().and_then(|e| e.to_str()).is_some_and(|e| ends.contains(&e))
-    }));
-    all
-}
 
 /// The language of a name.
 pub fn by_name(name: &str) -> Result<&'static dyn Language, AuthorError> {

@@ -103,7 +103,9 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let dir = dir.path().join("my-plugin");
             let files = new(*language, &dir).unwrap();
-            assert!(files.contains(&"weir/wit/v0.1.0/weir-plugin.wit".to_owned()));
+            for (contract, _) in embedded("wit") {
+                assert!(files.contains(&format!("weir/wit/{contract}")), "{contract}");
+            }
             let project = Project::open(&dir).unwrap();
             assert_eq!((project.name(), project.language.name()), ("my-plugin", language.name()));
             for file in &files {

@@ -57,11 +57,6 @@ impl Project {
     pub fn component(&self) -> PathBuf {
         self.dir.join("build").join(format!("{}.wasm", self.name()))
     }
-
-    /// The contract's folder beside the author's code, for generators of bindings.
-    pub fn wit(&self) -> PathBuf {
-        self.dir.join("weir/wit").join(concat!("v", "0.1.0"))
-    }
 }
 
 impl std::fmt::Debug for Project {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::AuthorError;
-use crate::language::{Language, Mode, preview1, sources};
+use crate::language::{Language, Mode, preview1};
 use crate::project::Project;
 use crate::tool::{Missing, Tool, run};
 
@@ -47,10 +47,6 @@ impl Language for C {
         clang.args(relative(&project.dir, files)).arg("-o").arg(&module).current_dir(&project.dir);
         run(&mut clang)?;
         preview1::encode(std::fs::read(&module).map_err(AuthorError::file(&module))?)
-    }
-
-    fn sources(&self, project: &Project) -> Vec<PathBuf> {
-        sources(&project.dir, &["c", "h"])
     }
 }
 

@@ -1,10 +1,10 @@
 //! Go: its own compiler makes a core module for WASI preview 1, which becomes a component here.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::error::AuthorError;
-use crate::language::{Language, Mode, NewFile, preview1, sources};
+use crate::language::{Language, Mode, NewFile, preview1};
 use crate::project::Project;
 use crate::tool::{Missing, Tool, run};
 
@@ -47,10 +47,6 @@ impl Language for Go {
         // the SDK's tests are no part of what an author needs
         files.retain(|(path, _)| !(path.starts_with("weir/") && path.ends_with("_test.go")));
         Ok(())
-    }
-
-    fn sources(&self, project: &Project) -> Vec<PathBuf> {
-        sources(&project.dir, &["go", "mod", "sum"])
     }
 }
 

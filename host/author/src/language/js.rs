@@ -1,6 +1,5 @@
 //! JavaScript and TypeScript: `build.mjs` of the SDK has tsc check, and componentize-qjs make the component.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::error::AuthorError;
@@ -75,10 +74,5 @@ impl Language for Script {
         node.arg(sdk_folder(project, "js").join("build.mjs")).arg(".").arg("--out").arg(&out).current_dir(&project.dir);
         run(&mut node)?;
         std::fs::read(&out).map_err(AuthorError::file(&out))
-    }
-
-    fn sources(&self, project: &Project) -> Vec<PathBuf> {
-        let own = ["src", "package.json", "tsconfig.json"].map(|p| project.dir.join(p));
-        own.into_iter().chain([sdk_folder(project, "js")]).collect()
     }
 }

@@ -71,7 +71,7 @@ impl Ends {
 }
 
 /// Makes a component of such a module, by the contract that this weir carries.
-pub(super) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
+pub(crate) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
     let failed = |reason: String| AuthorError::Component { what: "what the compiler made is no plugin", reason };
     let ends = Ends::of(&module).map_err(|e| failed(e.to_string()))?;
     let interfaces = ends.exports.iter().filter(|i| !i.contains("/lifecycle@")).count();

@@ -41,11 +41,6 @@ impl Language for Python {
         run(&mut python)?;
         std::fs::read(&out).map_err(AuthorError::file(&out))
     }
-
-    fn sources(&self, project: &Project) -> Vec<PathBuf> {
-        let own = ["src", "requirements.txt"].map(|p| project.dir.join(p));
-        own.into_iter().chain([sdk_folder(project, "python").join("weir")]).collect()
-    }
 }
 
 /// The Python of the project's environment, of the one that is active, or of the system.

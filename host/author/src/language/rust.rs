@@ -63,10 +63,6 @@ impl Language for Rust {
         })?;
         encode(std::fs::read(&file).map_err(AuthorError::file(&file))?, None, None)
     }
-
-    fn sources(&self, project: &Project) -> Vec<PathBuf> {
-        ["src", "Cargo.toml", "build.rs", "weir/sdk"].map(|p| project.dir.join(p)).into()
-    }
 }
 
 fn target(project: &Project) -> &'static str {

@@ -36,7 +36,8 @@ pub(crate) struct Test {
 }
 
 pub(super) fn test(options: &Test) -> Result<(), Failure> {
-    let (name, component, dir) = component(&options.plugin, if options.release { Mode::Release } else { Mode::Watch })?;
+    let mode = if options.release { Mode::Release } else { Mode::Watch };
+    let (name, component, dir) = component(&options.plugin, mode)?;
     let mut documents = if options.conformance {
         conformance::documents()?
     } else {
@@ -51,8 +52,9 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
             document.cases.retain(|c| c.name.contains(part));
         }
     }
-    let cache = dir.join("build/compiled");
-    let rig = Rig::new(&name, component, dir.join("build").is_dir().then_some(cache.as_path()))?;
+    // beside what was built; a file that lies anywhere leaves nothing behind
+    let cache = options.plugin.is_dir().then(|| dir.join("build/compiled"));
+    let rig = Rig::new(&name, component, cache.as_deref())?;
     let runtime = crate::runtime()?;
     if options.update {
         return runtime.block_on(update(&rig, &documents));

@@ -36,7 +36,7 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
     let weir = Weir { client: Client::new(&weir_client::Settings::default())?, page, runtime: crate::runtime()? };
     let mut placed = String::new();
     let mut begin = Instant::now();
-    let sources = Sources::watch(&Project::open(dir)?)?;
+    let mut sources = Sources::watch(&Project::open(dir)?)?;
     loop {
         // the manifest may be what has changed
         match Project::open(dir).and_then(|project| Ok((build::build(&project, mode)?, project))) {
@@ -57,7 +57,7 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
             Err(error @ (AuthorError::Toolchain(_) | AuthorError::NoProject(_))) => return Err(error.into()),
             Err(error) => print(&format!("{error}\nthe plugin stays as it was\n"))?,
         }
-        match sources.changed() {
+        match sources.changed()? {
             Some(seen) => begin = seen,
             None => return Ok(()),
         }
