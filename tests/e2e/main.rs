@@ -19,6 +19,7 @@ mod hostile_files;
 mod hostile_targets;
 mod judge;
 mod ledger;
+mod log_metrics;
 mod logs;
 mod many_files;
 mod outage;
