@@ -7,12 +7,17 @@
 static weir_text cluster;
 static weir_texts drop;
 static double factor = 1000;
+/* Lines that this instance has been called with. */
+static uint64_t seen;
 
 static bool configure(weir_config *config) {
     if (!weir_required(config, "cluster", &cluster) || !weir_optional(config, "drop", &drop) ||
         !weir_optional(config, "factor", &factor))
         return false;
     if (!cluster.len) return weir_error("config.cluster: must not be empty");
+    weir_emission *early = weir_new_samples();
+    weir_add_sample(early, "early", 1, NULL, 0);
+    if (weir_emit(early) != WEIR_NOT_NOW) return weir_error("emitting is possible before the first call");
     weir_log(WEIR_INFO, "configured");
     return true;
 }
@@ -55,7 +60,10 @@ static weir_wanted samples_want(void) { return (weir_wanted){.labels = WEIR_NAME
 static bool samples(weir_batch *batch) {
     weir_each(row, batch) {
         double value;
-        if (!weir_value(batch, row, &value)) continue;
+        if (!weir_value(batch, row, &value)) {
+            weir_set(batch, row, "kind", weir_kind_of(batch, row) == WEIR_HISTOGRAM ? "histogram" : "stale");
+            continue;
+        }
         weir_text unit = weir_label(batch, row, "unit");
         if (weir_equal(unit, "fail")) return weir_error("asked to fail by %.*s", WEIR_PRINT(weir_label(batch, row, "__name__")));
         if (value < 0) {
@@ -93,9 +101,94 @@ static void redact(weir_batch *batch, uint32_t row, weir_text line) {
     weir_add_to_line(batch, row, line);
 }
 
+/* The first word of what is left of a text, and the rest behind its blank. */
+static weir_text next_word(weir_text *left) {
+    size_t end = weir_find_byte(*left, ' ');
+    weir_text word = weir_slice(*left, 0, end);
+    *left = end == WEIR_NONE ? (weir_text){"", 0} : weir_slice(*left, end + 1, left->len);
+    return word;
+}
+
+static int64_t number(weir_text word) { return strtoll(weir_format("%.*s", WEIR_PRINT(word)).at, NULL, 10); }
+
+static const char *answer(weir_emission *emission) {
+    switch (weir_emit(emission)) {
+    case WEIR_EMITTED: return "emitted";
+    case WEIR_OVER_BUDGET: return "budget";
+    case WEIR_MALFORMED: return "malformed";
+    default: return "not now";
+    }
+}
+
+static const char *things(weir_text name, weir_text job, int64_t count) {
+    weir_emission *emission = weir_new_samples();
+    for (int64_t i = 0; i < count; i++) {
+        weir_named labels[] = {WEIR_LABEL("city", "Zürich"), WEIR_LABEL("job", job), WEIR_LABEL("row", weir_format("%lld", (long long)i))};
+        weir_add_sample(emission, name, (double)i + 0.5, labels, 3);
+    }
+    return answer(emission);
+}
+
+static const char *sayings(weir_text job, int64_t count) {
+    weir_emission *emission = weir_new_lines();
+    for (int64_t i = 0; i < count; i++) {
+        weir_named stream[] = {WEIR_LABEL("job", job), WEIR_LABEL("said", "größe")};
+        weir_add_line(emission, weir_format("line %lld 🦭", (long long)i), stream, 2);
+        if (i % 2) weir_with_metadata(emission, &WEIR_LABEL("row", weir_format("%lld", (long long)i)), 1);
+    }
+    return answer(emission);
+}
+
+static const char *timed(weir_emission *emission, int64_t time) {
+    weir_at_time(emission, time);
+    return answer(emission);
+}
+
+static const char *kept(weir_kept outcome) { return outcome == WEIR_KEPT ? "kept" : "refused"; }
+
+static weir_text keys(weir_text prefix) {
+    weir_texts all = weir_state_keys(prefix);
+    weir_text list = {"", 0};
+    for (size_t i = 0; i < all.count; i++)
+        list = weir_format("%.*s%s%.*s", WEIR_PRINT(list), i ? "," : "", WEIR_PRINT(all.at[i]));
+    return list;
+}
+
+/* Does what the words behind "do " say and gives the answer. */
+static weir_text done(weir_text words, weir_text job) {
+    weir_text what = next_word(&words), first = next_word(&words), second = next_word(&words), value;
+    if (weir_equal(what, "emit")) return weir_text(things(first, job, number(second)));
+    if (weir_equal(what, "emit-at")) {
+        weir_emission *emission = weir_new_samples();
+        weir_add_sample(emission, first, 1, NULL, 0);
+        return weir_text(timed(emission, number(second)));
+    }
+    if (weir_equal(what, "say")) return weir_text(sayings(job, number(first)));
+    if (weir_equal(what, "say-at")) {
+        weir_emission *emission = weir_new_lines();
+        weir_add_line(emission, "at", &WEIR_LABEL("said", "größe"), 1);
+        return weir_text(timed(emission, number(first)));
+    }
+    if (weir_equal(what, "keep")) return weir_text(kept(weir_state_set(first, second)));
+    if (weir_equal(what, "keep-large")) {
+        size_t count = (size_t)number(second);
+        char *large = weir_alloc(count);
+        memset(large, 'x', count);
+        return weir_text(kept(weir_state_set(first, ((weir_text){large, count}))));
+    }
+    if (weir_equal(what, "look")) return weir_state_get(first, &value) ? value : weir_text("nothing");
+    if (weir_equal(what, "forget")) {
+        weir_state_remove(first);
+        return weir_text("forgotten");
+    }
+    if (weir_equal(what, "list")) return keys(first);
+    weir_abort("no such words: %.*s", WEIR_PRINT(what));
+}
+
 static bool logs(weir_batch *batch) {
     weir_each(row, batch) {
         weir_text line = weir_line(batch, row);
+        seen++;
         if (weir_equal(line, "FAIL")) return weir_error("asked to fail by %.*s", WEIR_PRINT(weir_label(batch, row, "job")));
         if (weir_equal(line, "PANIC")) weir_abort("asked to panic");
         if (weir_contains(line, "DEBUG")) {
@@ -110,11 +203,30 @@ static bool logs(weir_batch *batch) {
         }
         if (weir_starts(line, "at ") && line.len > 3 && line.at[3] >= '0' && line.at[3] <= '9')
             weir_set_timestamp(batch, row, strtoll(weir_format("%.*s", WEIR_PRINT(line)).at + 3, NULL, 10));
+        if (weir_starts(line, "do "))
+            weir_set_metadata(batch, row, "answer", done(weir_slice(line, 3, line.len), weir_label(batch, row, "job")));
     }
     return true;
+}
+
+/* ---- tick ---- */
+
+static bool tick(int64_t now, bool last) {
+    weir_text value;
+    int64_t ticks = (weir_state_get("ticks", &value) ? number(value) : 0) + 1;
+    weir_state_set("ticks", weir_format("%lld", (long long)ticks));
+    weir_emission *emission = weir_new_samples();
+    weir_add_sample(emission, "ticks", (double)ticks, &WEIR_LABEL("last", last ? "yes" : "no"), 1);
+    weir_add_sample(emission, "tick_seconds", (double)(now / 1000), NULL, 0);
+    weir_add_sample(emission, "lines_seen", (double)seen, NULL, 0);
+    weir_emitted emitted = weir_emit(emission);
+    if (weir_state_get("tick", &value) && weir_equal(value, "fail")) return weir_error("asked to fail in tick");
+    /* over budget, the next tick says the sum */
+    return emitted == WEIR_EMITTED || emitted == WEIR_OVER_BUDGET || weir_error("%.*s", WEIR_PRINT(weir_why(emission)));
 }
 
 WEIR_PLUGIN(configure)
 WEIR_SERIES(series_wants, series)
 WEIR_SAMPLES(samples_want, samples)
 WEIR_LOGS(logs_want, logs)
+WEIR_TICK(15000, tick)

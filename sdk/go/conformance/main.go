@@ -7,11 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir"
+	"weir/emit"
 	"weir/logs"
 	"weir/samples"
 	"weir/series"
+	"weir/state"
+	"weir/tick"
 )
 
 type config struct {
@@ -23,6 +27,8 @@ type config struct {
 type plugin struct {
 	config
 	factor float64
+	// seen is how many lines this instance has been called with.
+	seen uint64
 }
 
 func newPlugin(c config) (*plugin, error) {
@@ -32,6 +38,9 @@ func newPlugin(c config) (*plugin, error) {
 	p := &plugin{config: c, factor: 1000}
 	if c.Factor != nil {
 		p.factor = *c.Factor
+	}
+	if emit.Samples(emit.Sample{Name: "early", Value: 1}) != emit.ErrNotNow {
+		return nil, errors.New("emitting is possible before the first call")
 	}
 	weir.Infof("configured")
 	return p, nil
@@ -76,6 +85,11 @@ func (p *plugin) Samples(batch *samples.Batch) error {
 	for row := range batch.Rows() {
 		value, float := row.Value()
 		if !float {
+			kind := "stale"
+			if row.Kind() == samples.Histogram {
+				kind = "histogram"
+			}
+			row.Set("kind", kind)
 			continue
 		}
 		switch unit := row.Label("unit"); {
@@ -102,6 +116,7 @@ func (p *plugin) LogsWants() logs.Wanted {
 func (p *plugin) Logs(batch *logs.Batch) error {
 	for row := range batch.Rows() {
 		line := row.Line()
+		p.seen++
 		switch {
 		case line == "FAIL":
 			return errors.New("asked to fail by " + row.Label("job"))
@@ -127,8 +142,42 @@ func (p *plugin) Logs(batch *logs.Batch) error {
 				row.SetTimestamp(time)
 			}
 		}
+		if words, found := strings.CutPrefix(line, "do "); found {
+			answer, err := do(strings.Split(words, " "), row.Label("job"))
+			if err != nil {
+				return err
+			}
+			row.SetMetadata("answer", answer)
+		}
 	}
 	return nil
+}
+
+func (p *plugin) TickInterval() time.Duration { return 15 * time.Second }
+
+func (p *plugin) Tick(now time.Time, last bool) error {
+	before, _ := state.Get("ticks")
+	ticks, _ := strconv.Atoi(string(before))
+	ticks++
+	if err := state.Set("ticks", []byte(strconv.Itoa(ticks))); err != nil {
+		return err
+	}
+	is := "no"
+	if last {
+		is = "yes"
+	}
+	emitted := emit.Samples(
+		emit.Sample{Name: "ticks", Labels: []string{"last", is}, Value: float64(ticks)},
+		emit.Sample{Name: "tick_seconds", Value: float64(now.Unix())},
+		emit.Sample{Name: "lines_seen", Value: float64(p.seen)},
+	)
+	if fail, _ := state.Get("tick"); string(fail) == "fail" {
+		return errors.New("asked to fail in tick")
+	}
+	if emitted == emit.ErrOverBudget { // the next tick says the sum
+		return nil
+	}
+	return emitted
 }
 
 // redacted is the parts of a line without its passwords; nil where it has none.
@@ -156,6 +205,7 @@ func init() {
 	series.Export(p)
 	samples.Export(p)
 	logs.Export(p)
+	tick.Export(p)
 }
 
 func main() {}

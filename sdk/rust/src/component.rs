@@ -64,14 +64,14 @@ pub(crate) mod emit {
     }
 
     pub(crate) fn lines(columns: LineColumns) -> Result<(), Refusal> {
-        let LineColumns { rows, sets, metadata_pairs, metadata_ends, text } = columns;
+        let LineColumns { rows, sets, times, metadata_pairs, metadata_ends, text } = columns;
         let columns = emit::LineColumns {
             rows,
             symbols: sets.symbols.into(),
             sets: LabelSets { pairs: sets.pairs, ends: sets.ends },
             set_of_row: Vec::new(),
             metadata: LabelSets { pairs: metadata_pairs, ends: metadata_ends },
-            timestamps: Vec::new(),
+            timestamps: times,
             lines: text.into(),
         };
         emit::lines(&columns).map_err(refusal)

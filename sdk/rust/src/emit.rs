@@ -83,6 +83,8 @@ pub struct Samples {
 pub struct Lines {
     rows: u32,
     sets: Sets,
+    /// Empty, or one for each.
+    times: Vec<u8>,
     /// Ends of the metadata's sets; empty as long as no line has any.
     metadata: Vec<u8>,
     metadata_pairs: Vec<u8>,
@@ -168,8 +170,39 @@ impl Lines {
     }
 
     fn finish(self) -> LineColumns {
-        let Self { rows, sets, metadata, metadata_pairs, text } = self;
-        LineColumns { rows, sets, metadata_pairs, metadata_ends: metadata, text }
+        let Self { rows, sets, times, metadata, metadata_pairs, text } = self;
+        LineColumns { rows, sets, times, metadata_pairs, metadata_ends: metadata, text }
+    }
+}
+
+/// Lines that each have a time of their own, in nanoseconds since the epoch.
+///
+/// # Errors
+/// [`Refusal`], with nothing emitted.
+pub fn lines_at(fill: impl FnOnce(&mut LinesAt)) -> Result<(), Refusal> {
+    let mut lines = LinesAt::default();
+    fill(&mut lines);
+    if lines.0.rows == 0 {
+        return Ok(());
+    }
+    backend::lines(lines.0.finish())
+}
+
+/// Lines to emit, with times of their own.
+#[derive(Debug, Default)]
+pub struct LinesAt(Lines);
+
+impl LinesAt {
+    /// Adds a line of this time to the stream of these labels.
+    pub fn add(&mut self, time: i64, stream: &[(&str, &str)], line: &str) {
+        self.0.add(stream, line);
+        self.0.times.extend_from_slice(&time.to_le_bytes());
+    }
+
+    /// Adds a line of this time with structured metadata.
+    pub fn add_with(&mut self, time: i64, stream: &[(&str, &str)], metadata: &[(&str, &str)], line: &str) {
+        self.0.add_with(stream, metadata, line);
+        self.0.times.extend_from_slice(&time.to_le_bytes());
     }
 }
 
@@ -185,6 +218,7 @@ pub(crate) struct SampleColumns {
 pub(crate) struct LineColumns {
     pub(crate) rows: u32,
     pub(crate) sets: Sets,
+    pub(crate) times: Vec<u8>,
     pub(crate) metadata_pairs: Vec<u8>,
     pub(crate) metadata_ends: Vec<u8>,
     pub(crate) text: Table,
@@ -199,6 +233,8 @@ pub(crate) struct Sets {
     pub(crate) ends: Vec<u8>,
     /// The symbols of names, few.
     names: Vec<u32>,
+    /// Which of them is looked at first: sets have the same names in the same order.
+    next: usize,
 }
 
 /// How many names are looked for before one is written again.
@@ -221,7 +257,10 @@ impl Sets {
     /// Both symbols as the column has them.
     fn symbols_of(&mut self, name: &str, value: &str) -> [u8; 8] {
         let strings = self.symbols.strings();
-        let known = self.names.iter().copied().find(|n| strings.get(*n as usize) == name);
+        let is_it = |symbol: &u32| strings.get(*symbol as usize) == name;
+        let guessed = self.names.get(self.next).is_some_and(is_it);
+        let at = if guessed { Some(self.next) } else { self.names.iter().position(is_it) };
+        let known = at.and_then(|at| self.names.get(at)).copied();
         let name = known.unwrap_or_else(|| {
             let symbol = self.push(name);
             if self.names.len() < MAX_NAMES {
@@ -229,6 +268,7 @@ impl Sets {
             }
             symbol
         });
+        self.next = at.map_or(0, |at| at + 1) % self.names.len().max(1);
         let value = self.push(value);
         (u64::from(value) << 32 | u64::from(name)).to_le_bytes()
     }
@@ -285,5 +325,12 @@ mod tests {
                 Line::new("three").label("job", "y"),
             ]
         );
+        lines_at(|l| {
+            l.add(7, &[("job", "x")], "four");
+            l.add_with(8, &[("job", "x")], &[("trace", "1")], "five");
+        })
+        .unwrap();
+        let times: Vec<i64> = emitted_lines().iter().map(|line| line.timestamp).collect();
+        assert_eq!(times, [7, 8]);
     }
 }

@@ -1,8 +1,53 @@
 // The plugin that `sdk/conformance/README.md` describes.
 import { config, ConfigError, counter, Failure, log, plugin } from '#weir';
+import * as emit from '#weir/emit';
+import * as state from '#weir/state';
 
 const SECRET = /password=[^ ]*/g;
 const STAMP = /^at ([0-9]+)/;
+
+const early = () => {
+  try {
+    return emit.samples([{ labels: { __name__: 'early' }, value: 1 }]);
+  } catch (thrown) {
+    if (thrown instanceof emit.Refused) return false;
+    throw thrown;
+  }
+};
+
+const answer = (send, records) => {
+  try {
+    return send(records) ? 'emitted' : 'budget';
+  } catch (thrown) {
+    if (thrown instanceof emit.Refused) return 'malformed';
+    throw thrown;
+  }
+};
+
+const saying = (i, job) => ({
+  labels: { job, said: 'größe' },
+  line: `line ${i} 🦭`,
+  metadata: i % 2 ? { row: String(i) } : undefined,
+});
+
+const range = (count) => Array.from({ length: Number(count) }, (_, i) => i);
+
+/** What the words behind `do ` ask for. `job` is that of the line's stream. */
+const jobs = {
+  emit: (job, name, count) =>
+    answer(emit.samples, range(count).map((i) => ({ labels: { __name__: name, city: 'Zürich', job, row: String(i) }, value: i + 0.5 }))),
+  'emit-at': (job, name, time) => answer(emit.samples, [{ labels: { __name__: name }, value: 1, timestamp: BigInt(time) }]),
+  say: (job, count) => answer(emit.lines, range(count).map((i) => saying(i, job))),
+  'say-at': (job, time) => answer(emit.lines, [{ labels: { said: 'größe' }, line: 'at', timestamp: BigInt(time) }]),
+  keep: (job, key, value) => (state.set(key, value) ? 'kept' : 'refused'),
+  'keep-large': (job, key, count) => (state.setBytes(key, new Uint8Array(Number(count)).fill(120)) ? 'kept' : 'refused'),
+  look: (job, key) => String(state.get(key, 'nothing')),
+  forget: (job, key) => {
+    state.remove(key);
+    return 'forgotten';
+  },
+  list: (job, prefix) => state.keys(prefix).join(','),
+};
 
 export default plugin({
   config: {
@@ -13,8 +58,9 @@ export default plugin({
 
   setup({ cluster, drop, factor }) {
     if (!cluster) throw new ConfigError('config.cluster: must not be empty');
+    if (early()) throw new Error('emitting is possible before the first call');
     log.info('configured');
-    return { cluster, drop: new Set(drop), factor };
+    return { cluster, drop: new Set(drop), factor, seen: 0 };
   },
 
   series: {
@@ -42,6 +88,7 @@ export default plugin({
     timestamps: true,
     process(rows, { factor }) {
       const { floats } = rows;
+      for (const row of rows.without(floats)) row.set('kind', row.kind);
       for (const row of floats.where('unit', 'fail')) throw new Failure(`asked to fail by ${row.label('__name__')}`);
       const below = floats.below(0);
       below.drop();
@@ -58,7 +105,8 @@ export default plugin({
     labels: ['job'],
     metadata: ['trace'],
     timestamps: true,
-    process(rows) {
+    process(rows, plugin) {
+      plugin.seen += rows.length;
       for (const row of rows.containing('FAIL').or(rows.containing('PANIC'))) {
         if (row.line === 'PANIC') throw new Error('asked to panic');
         if (row.line === 'FAIL') throw new Failure(`asked to fail by ${row.label('job') ?? ''}`);
@@ -75,6 +123,25 @@ export default plugin({
       const traced = kept.whereMetadata('trace', (trace) => trace !== '');
       traced.removeMetadata('trace');
       traced.set('traced', 'yes');
+      for (const row of kept.containing('do ')) {
+        if (!row.line.startsWith('do ')) continue;
+        const [what, ...words] = row.line.slice(3).split(' ');
+        row.setMetadata('answer', jobs[what](row.label('job') ?? '', ...words));
+      }
+    },
+  },
+
+  tick: {
+    every: 15,
+    tick({ seen }, now, last) {
+      const ticks = state.get('ticks', 0) + 1;
+      state.set('ticks', ticks);
+      emit.samples([
+        { labels: { __name__: 'ticks', last: last ? 'yes' : 'no' }, value: ticks },
+        { labels: { __name__: 'tick_seconds' }, value: Math.floor(now / 1000) },
+        { labels: { __name__: 'lines_seen' }, value: seen },
+      ]);
+      if (state.get('tick') === 'fail') throw new Failure('asked to fail in tick');
     },
   },
 });

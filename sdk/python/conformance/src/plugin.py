@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import weir
+from weir import emit, state
 
 SECRET = re.compile("password=[^ ]*")
 STAMP = re.compile(r"at (\d+)", re.ASCII)
@@ -23,7 +24,13 @@ class Config:
 class Conformance(weir.Plugin):
     def __init__(self, config: Config) -> None:
         self.config = config
-        weir.log.info("configured")
+        self.seen = 0
+        try:
+            emit.samples([emit.Sample({"__name__": "early"}, 1)])
+        except emit.Refused:
+            weir.log.info("configured")
+        else:
+            raise ValueError("emitting is possible before the first call")
 
     @weir.series(labels=["__name__", "city", "instance", "mode"])
     def relabel(self, rows: weir.SeriesRows) -> None:
@@ -45,6 +52,8 @@ class Conformance(weir.Plugin):
     @weir.samples(labels=["__name__", "unit"], timestamps=True)
     def process(self, rows: weir.SampleRows) -> None:
         floats = rows.floats
+        for row in rows - floats:
+            row.set("kind", row.kind.name.lower())
         for row in floats.where("unit", "fail"):
             raise weir.Failure(f"asked to fail by {row.label('__name__')}")
         floats.below(0).drop()
@@ -59,6 +68,7 @@ class Conformance(weir.Plugin):
 
     @weir.logs(labels=["job"], metadata=["trace"], timestamps=True)
     def read(self, rows: weir.LogRows) -> None:
+        self.seen += len(rows)
         for row in rows.containing("FAIL") | rows.containing("PANIC"):
             if row.line == "PANIC":
                 raise RuntimeError("asked to panic")
@@ -75,3 +85,57 @@ class Conformance(weir.Plugin):
         traced = rows.where_metadata("trace", lambda trace: trace != "")
         traced.remove_metadata("trace")
         traced.set("traced", "yes")
+        for row in rows.containing("do "):
+            if row.line.startswith("do "):
+                row.set_metadata("answer", done(row.line[3:].split(" "), row.label("job") or ""))
+
+    @weir.tick(every=15)
+    def tick(self, now: int, last: bool) -> None:
+        ticks = state.get("ticks", 0) + 1
+        state.set("ticks", ticks)
+        emit.samples(
+            [
+                emit.Sample({"__name__": "ticks", "last": "yes" if last else "no"}, ticks),
+                emit.Sample({"__name__": "tick_seconds"}, now // 1000),
+                emit.Sample({"__name__": "lines_seen"}, self.seen),
+            ]
+        )
+        if state.get("tick") == "fail":
+            raise weir.Failure("asked to fail in tick")
+
+
+def done(words: list[str], job: str) -> str:
+    """Does what the words behind `do ` say and gives the answer. `job` is that of the line's stream."""
+    match words:
+        case ["emit", name, count]:
+            labels = {"__name__": name, "city": "Zürich", "job": job}
+            return answer(emit.samples, [emit.Sample(labels | {"row": str(i)}, i + 0.5) for i in range(int(count))])
+        case ["emit-at", name, time]:
+            return answer(emit.samples, [emit.Sample({"__name__": name}, 1, timestamp=int(time))])
+        case ["say", count]:
+            return answer(emit.lines, [saying(i, job) for i in range(int(count))])
+        case ["say-at", time]:
+            return answer(emit.lines, [emit.Line({"said": "größe"}, "at", timestamp=int(time))])
+        case ["keep", key, value]:
+            return "kept" if state.set(key, value) else "refused"
+        case ["keep-large", key, count]:
+            return "kept" if state.set_bytes(key, b"x" * int(count)) else "refused"
+        case ["look", key]:
+            return str(state.get(key, "nothing"))
+        case ["forget", key]:
+            state.remove(key)
+            return "forgotten"
+        case ["list", prefix]:
+            return ",".join(state.keys(prefix))
+    raise ValueError(f"no such words: {words}")
+
+
+def saying(i: int, job: str) -> emit.Line:
+    return emit.Line({"job": job, "said": "größe"}, f"line {i} 🦭", metadata={"row": str(i)} if i % 2 else {})
+
+
+def answer(send, records: list) -> str:
+    try:
+        return "emitted" if send(records) else "budget"
+    except emit.Refused:
+        return "malformed"

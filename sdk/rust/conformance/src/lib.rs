@@ -1,15 +1,27 @@
 //! The plugin that `sdk/conformance/README.md` describes.
 
+mod words;
+
+use std::time::Duration;
+
 use memchr::memmem;
 use weir_sdk::{
-    Error, Labels, Logs, LogsBatch, LogsWanted, Plugin, Samples, SamplesBatch, SamplesWanted, Series, SeriesBatch,
-    counter, export, log,
+    Error, Kind, Labels, Logs, LogsBatch, LogsWanted, Moment, Plugin, Samples, SamplesBatch, SamplesWanted, Series,
+    SeriesBatch, Tick, counter, emit, export, log, state,
 };
 
-/// The configuration, and all that there is of the plugin.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The plugin.
+#[derive(Debug)]
 pub struct Conformance {
+    config: Config,
+    /// Lines that this instance has been called with.
+    seen: u64,
+}
+
+/// The configuration.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
     cluster: String,
     #[serde(default)]
     drop: Vec<String>,
@@ -22,14 +34,17 @@ fn thousand() -> f64 {
 }
 
 impl Plugin for Conformance {
-    type Config = Self;
+    type Config = Config;
 
-    fn new(config: Self) -> Result<Self, Error> {
+    fn new(config: Config) -> Result<Self, Error> {
         if config.cluster.is_empty() {
             return Err("config.cluster: must not be empty".into());
         }
+        if emit::samples(|s| s.add("early", &[], 1.0)) != Err(emit::Refusal::NotNow) {
+            return Err("emitting is possible before the first call".into());
+        }
         log::info!("configured");
-        Ok(config)
+        Ok(Self { config, seen: 0 })
     }
 }
 
@@ -45,7 +60,7 @@ impl Series for Conformance {
             match mode {
                 "error" => return Err(format!("asked to fail by {}", row.label("instance").unwrap_or_default()).into()),
                 "panic" => asked_to_panic(),
-                _ if self.drop.iter().any(|d| d == name) => {
+                _ if self.config.drop.iter().any(|d| d == name) => {
                     row.drop();
                     counter("dropped", &[("kind", "series")], 1.0);
                     continue;
@@ -55,7 +70,7 @@ impl Series for Conformance {
                 "empty" => row.set("instance", ""),
                 _ => {}
             }
-            row.set("cluster", &self.cluster);
+            row.set("cluster", &self.config.cluster);
             if let Some(city) = row.label("city") {
                 row.set("greeting", &format!("grüezi {city}"));
             }
@@ -72,14 +87,17 @@ impl Samples for Conformance {
     fn process(&mut self, batch: &SamplesBatch<'_>) -> Result<(), Error> {
         let (unit, seconds) = (batch.symbol("unit"), batch.symbol("s"));
         for row in batch.rows() {
-            let Some(value) = row.value() else { continue };
+            let Some(value) = row.value() else {
+                row.set("kind", if row.kind() == Kind::Histogram { "histogram" } else { "stale" });
+                continue;
+            };
             match row.label(unit) {
                 Some("fail") => {
                     return Err(format!("asked to fail by {}", row.label("__name__").unwrap_or_default()).into());
                 }
                 _ if value < 0.0 => row.drop(),
                 Some("ms") => {
-                    row.set_value(value / self.factor);
+                    row.set_value(value / self.config.factor);
                     row.set(unit, seconds);
                 }
                 Some("time") => row.set_value((row.timestamp() % 1000) as f64),
@@ -101,6 +119,7 @@ impl Logs for Conformance {
         let mut redacted = String::new();
         for row in batch.rows() {
             let line = row.line();
+            self.seen += 1;
             match line {
                 "FAIL" => return Err(format!("asked to fail by {}", row.label("job").unwrap_or_default()).into()),
                 "PANIC" => asked_to_panic(),
@@ -123,8 +142,37 @@ impl Logs for Conformance {
             if let Some(time) = stamp(line) {
                 row.set_timestamp(time);
             }
+            if let Some(words) = line.strip_prefix("do ") {
+                row.set_metadata("answer", &words::done(words, row.label("job").unwrap_or_default())?);
+            }
         }
         Ok(())
+    }
+}
+
+impl Tick for Conformance {
+    fn interval(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
+    fn tick(&mut self, moment: Moment) -> Result<(), Error> {
+        let before = state::get("ticks").and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()).unwrap_or(0);
+        let ticks: u32 = before + 1;
+        state::set("ticks", ticks.to_string().as_bytes())?;
+        let last = if moment.last { "yes" } else { "no" };
+        let emitted = emit::samples(|samples| {
+            samples.add("ticks", &[("last", last)], f64::from(ticks));
+            samples.add("tick_seconds", &[], (moment.now / 1000) as f64);
+            samples.add("lines_seen", &[], self.seen as f64);
+        });
+        if state::get("tick").as_deref() == Some(b"fail") {
+            return Err("asked to fail in tick".into());
+        }
+        match emitted {
+            // the next tick says the sum
+            Ok(()) | Err(emit::Refusal::OverBudget) => Ok(()),
+            Err(refused) => Err(refused.into()),
+        }
     }
 }
 
@@ -155,4 +203,4 @@ fn stamp(line: &str) -> Option<i64> {
     rest[..digits].parse().ok()
 }
 
-export!(Conformance: Series, Samples, Logs);
+export!(Conformance: Series, Samples, Logs, Tick);

@@ -16,7 +16,7 @@ pub fn emitted_samples() -> Vec<Sample> {
     SAMPLES.take()
 }
 
-/// The lines that were emitted since the last question.
+/// The lines that were emitted since the last question; those of now have the time 0.
 pub fn emitted_lines() -> Vec<Line> {
     LINES.take()
 }
@@ -46,12 +46,12 @@ pub(crate) fn lines(columns: LineColumns) -> Result<(), Refusal> {
         return Err(Refusal::Malformed("a stream without any label".into()));
     }
     let metadata = label_sets(&columns.sets, &columns.metadata_pairs, &columns.metadata_ends);
-    let text = columns.text.strings();
+    let (text, times) = (columns.text.strings(), eights(&columns.times));
     let all = streams.into_iter().take(columns.rows as usize).enumerate().map(|(i, labels)| Line {
         text: text.get(i).into(),
         labels,
         metadata: metadata.get(i).cloned().unwrap_or_default(),
-        timestamp: 0,
+        timestamp: i64_at(times, i),
     });
     LINES.with_borrow_mut(|lines| lines.extend(all));
     Ok(())

@@ -1,5 +1,7 @@
 //! What a guest emits, checked like its answers.
 
+use hashbrown::HashMap;
+use rapidhash::fast::RandomState;
 use weir_model::labels::{METRIC_NAME, put_varint, varint_len};
 use weir_model::page::NORMAL_NAN;
 use weir_model::{LabelSet, Labels, LabelsBuilder};
@@ -53,18 +55,46 @@ pub(super) fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
     same_count(rows, text.len(), "the batch", "lines")?;
     let times = times(&raw.timestamps, rows, "timestamps")?;
     let table = symbols(raw.symbols, "symbols")?;
-    let (mut streams, mut metadata) = (vec![], vec![]);
-    encode(&raw.sets, &table, SetKind::Stream, "sets", |set| streams.push(set.to_owned()))?;
+    let (mut streams, mut metadata) = (Streams::default(), vec![]);
+    encode(&raw.sets, &table, SetKind::Stream, "sets", |set| streams.push(set))?;
     encode(&raw.metadata, &table, SetKind::Metadata, "metadata", |set| metadata.push(set.to_owned()))?;
     if !metadata.is_empty() {
         same_count(rows, metadata.len(), "the batch", "metadata")?;
     }
-    let mut stream_of_line = set_of_row(&raw.set_of_row, rows, streams.len())?;
-    if stream_of_line.is_empty() && rows > 1 {
-        stream_of_line = (0..rows as u32).collect();
+    let mut stream_of_line = set_of_row(&raw.set_of_row, rows, streams.of_set.len())?;
+    if stream_of_line.is_empty() {
+        stream_of_line = streams.of_set;
+    } else {
+        for of_line in &mut stream_of_line {
+            // below the number of sets
+            *of_line = streams.of_set.get(*of_line as usize).copied().unwrap_or_default();
+        }
     }
     let metadata: Vec<LabelSet> = metadata;
-    Ok(EmittedLines { streams, stream_of_line, times, text: text.text, ends: text.ends, metadata })
+    Ok(EmittedLines { streams: streams.all, stream_of_line, times, text: text.text, ends: text.ends, metadata })
+}
+
+/// Streams, each once: an SDK may say one's labels with each of its lines, and what stands behind works by stream.
+#[derive(Default)]
+struct Streams {
+    all: Vec<LabelSet>,
+    known: HashMap<LabelSet, u32, RandomState>,
+    /// For each set that came.
+    of_set: Vec<u32>,
+}
+
+impl Streams {
+    fn push(&mut self, set: Labels<'_>) {
+        let last = self.of_set.last().copied();
+        let again = last.filter(|i| self.all.get(*i as usize).is_some_and(|last| last.as_labels() == set));
+        let stream = again.or_else(|| self.known.get(set.as_bytes()).copied()).unwrap_or_else(|| {
+            let stream = self.all.len() as u32;
+            self.all.push(set.to_owned());
+            self.known.insert(set.to_owned(), stream);
+            stream
+        });
+        self.of_set.push(stream);
+    }
 }
 
 fn times(bytes: &[u8], rows: usize, what: &str) -> Checked<Vec<i64>> {
@@ -145,8 +175,10 @@ impl Encoder<'_> {
         }
         match kind {
             SetKind::Series if metric.is_none() || metric != self.metric => {
-                let name = metric.and_then(|m| self.table.get(m)).unwrap_or_default();
-                if !is_metric_name(name) {
+                let text = |symbol: Option<u32>| symbol.and_then(|s| self.table.get(s)).unwrap_or_default();
+                let name = text(metric);
+                // an SDK may write the same name with each sample
+                if (self.metric.is_none() || name != text(self.metric)) && !is_metric_name(name) {
                     let name = crate::guest_log::tidy(name);
                     return Err(format!("{what}: {name:?} is no metric name (__name__)"));
                 }

@@ -91,3 +91,39 @@ fn lines_have_streams_and_metadata() {
     let e = lines(emit::LineColumns { metadata: sets(&[&[]]), ..raw() }).unwrap_err();
     assert!(e.contains("the batch has 2 rows, and metadata 1"), "{e}");
 }
+
+#[test]
+fn a_stream_that_comes_with_each_of_its_lines_is_one() {
+    let of = |sets: types::LabelSetsResult, set_of_row: Vec<u8>, rows: u32| {
+        let none = types::LabelSetsResult { pairs: vec![], ends: vec![] };
+        let texts = vec!["x"; rows as usize];
+        let symbols = table(&["job", "app", "db", "app"]);
+        lines(emit::LineColumns {
+            rows,
+            symbols,
+            sets,
+            set_of_row,
+            metadata: none,
+            timestamps: vec![],
+            lines: table(&texts),
+        })
+    };
+    let l = of(sets(&[&[[0, 1]], &[[0, 2]], &[[0, 3]], &[[0, 2]]]), vec![], 4).unwrap();
+    assert_eq!((l.streams.len(), l.stream_of_line), (2, vec![0, 1, 0, 1]));
+    let l = of(sets(&[&[[0, 2]], &[[0, 3]], &[[0, 1]]]), bytes(&[2, 0]), 2).unwrap();
+    assert_eq!((l.streams.len(), l.stream_of_line), (2, vec![1, 0]));
+    let e = of(sets(&[&[[0, 2]], &[[0, 2]]]), bytes(&[2, 0]), 2).unwrap_err();
+    assert!(e.contains("set-of-row: set 2, and there are 2"), "{e}");
+}
+
+#[test]
+fn a_name_that_comes_with_each_sample_is_looked_at_once_and_another_is_too() {
+    let emitted = |symbols: &[&str]| {
+        let sets = sets(&[&[[0, 1]], &[[0, 2]]]);
+        samples(emit::SampleColumns { symbols: table(symbols), sets, ..two() })
+    };
+    assert_eq!(emitted(&["__name__", "up", "up"]).unwrap().label_ends.len(), 2);
+    let e = emitted(&["__name__", "up", "9up"]).unwrap_err();
+    assert!(e.contains("\"9up\" is no metric name (__name__) (set 1)"), "{e}");
+    assert!(emitted(&["__name__", "", ""]).unwrap_err().contains("(set 0)"));
+}
