@@ -1,5 +1,6 @@
 // Columns as the contract has them: little-endian bytes over one table of strings, searched whole. A turn of a loop in a
 // component costs some 40 ns, a search in C under 1 ns a character: what can be asked of a whole column is asked of it.
+import { above, iota } from './ascending.js';
 
 /** A byte column as numbers: a view, or a copy where its bytes do not lie on a multiple of their size. */
 const view = (Type, bytes) =>
@@ -38,17 +39,6 @@ export function table(strings, ascii = false) {
   // the bytes of a text, each as a character: two passes in C, where a loop over the characters would cost ten times as much
   for (let i = 0; i < strings.length; i++) ends[i] = end += ascii ? strings[i].length : unescape(encodeURIComponent(strings[i])).length;
   return { text, ends: packed(ends) };
-}
-
-/** The first place in ascending `ends` that is above `at`, from `low` on. */
-export function above(ends, at, low = 0) {
-  let high = ends.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ends[middle] > at) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** The contract's ends count bytes, JavaScript's strings UTF-16 units. */
@@ -107,14 +97,15 @@ export class Strings {
   /** Where a text begins, each time, ascending: `split` is QuickJS's one fast search, ten times `indexOf`. */
   #hits(what) {
     const parts = this.text.split(what);
-    const out = [];
-    if (parts.length === 1) return out;
+    const { length } = what;
     const overlaps = []; // how far on it can begin again within itself
-    for (let k = 1; k < what.length; k++) if (what.startsWith(what.slice(k))) overlaps.push(k);
-    for (let i = 0, at = 0; i + 1 < parts.length; i++) {
+    for (let k = 1; k < length; k++) if (what.startsWith(what.slice(k))) overlaps.push(k);
+    const out = [];
+    let at = 0;
+    for (let i = 0; i + 1 < parts.length; i++) {
       out.push((at += parts[i].length));
-      for (const k of overlaps) if (this.text.startsWith(what, at + k)) out.push(at + k);
-      at += what.length;
+      for (let k = 0; k < overlaps.length; k++) if (this.text.startsWith(what, at + overlaps[k])) out.push(at + overlaps[k]);
+      at += length;
     }
     return out;
   }
@@ -137,13 +128,12 @@ export class Strings {
   containing(what) {
     const { ends } = this;
     const out = [];
-    if (what === '') {
-      for (let i = 0; i < ends.length; i++) out.push(i);
-      return out;
-    }
+    if (what === '') return Array.from(iota(ends.length));
+    const hits = this.#hits(what);
     let row = 0;
     let after = 0;
-    for (const at of this.#hits(what)) {
+    for (let i = 0; i < hits.length; i++) {
+      const at = hits[i];
       if (at < after) continue;
       row = above(ends, at, row);
       if (at + what.length > ends[row]) continue; // it reaches over the end of a string
@@ -153,6 +143,9 @@ export class Strings {
     return out;
   }
 }
+
+/** Up to so many sets a search in C for each costs less than a loop over all rows. */
+const FEW = 8;
 
 /** Label sets over a table of strings, and which row has which. */
 export class Sets {
@@ -216,7 +209,10 @@ export class Sets {
 
   /** The set that holds a pair, none before `low`. */
   #owner(pair, low) {
-    return this.#ends[low] > pair ? low : above(this.#ends, pair, low + 1);
+    const ends = this.#ends;
+    const even = Math.floor((2 * pair * ends.length) / this.#pairs.length); // where all sets have as many labels
+    if (ends[even] > pair && (!even || ends[even - 1] <= pair)) return even;
+    return above(ends, pair, low);
   }
 
   /** The rows whose label has this value, which is not empty. */
@@ -262,9 +258,13 @@ export class Sets {
     if (!this.#ofRow) return this.#ends.length === this.rows ? sets : sets.filter((set) => set < this.rows);
     const out = [];
     if (!sets.length) return out;
+    const ofRow = this.#ofRow;
+    if (sets.length <= FEW) {
+      for (const set of sets) for (let row = -1; (row = ofRow.indexOf(set, row + 1)) >= 0; ) out.push(row);
+      return sets.length > 1 ? out.sort((a, b) => a - b) : out;
+    }
     const flags = new Uint8Array(this.#ends.length);
     for (const set of sets) flags[set] = 1;
-    const ofRow = this.#ofRow;
     for (let row = 0; row < this.rows; row++) if (flags[ofRow[row]]) out.push(row);
     return out;
   }

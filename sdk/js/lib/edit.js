@@ -152,7 +152,7 @@ export class Dropped {
   /** The rows, ascending, each once. */
   get all() {
     if (!this.#all) {
-      if (!this.#loose.length && this.#parts.length < 2) this.#all = Uint32Array.from(this.#parts[0] ?? []);
+      if (!this.#loose.length && this.#parts.length < 2) this.#all = new Uint32Array(this.#parts[0] ?? 0);
       else {
         const rows = new Set(this.#loose);
         for (const part of this.#parts) for (const row of part) rows.add(row);
@@ -166,8 +166,12 @@ export class Dropped {
 /** New values of rows, the last one of a row counts: ascending rows that stay and their values. */
 export function changes(byRow, dropped) {
   if (byRow.size) for (const row of dropped) byRow.delete(row);
-  const rows = Uint32Array.from(byRow.keys());
-  const values = [...byRow.values()];
+  const rows = new Uint32Array(byRow.size);
+  const values = [];
+  byRow.forEach((value, row) => {
+    rows[values.length] = row;
+    values.push(value);
+  });
   for (let i = 1; i < rows.length; i++) {
     if (rows[i - 1] < rows[i]) continue;
     rows.sort();

@@ -1,6 +1,7 @@
 // The interface `logs`: deciding by the text of lines.
 import { Sets, Strings, isAscii, packed, s64s, table } from './columns.js';
 import { LabelOps, changes, nanoseconds, text } from './edit.js';
+import { beginning, replacer } from './pattern.js';
 import { Call, Row, SomeRows } from './rows.js';
 
 class LogsCall extends Call {
@@ -69,7 +70,7 @@ export class LogRows extends SomeRows {
   get lines() {
     const call = this._call;
     if (!call.lines.size && call.linesIn.length && !this._rows) return [...call.linesIn.all()];
-    return this.indexes.map((row) => call.line(row));
+    return this._each((row) => call.line(row));
   }
 
   whereMetadata(name, test) {
@@ -90,8 +91,9 @@ export class LogRows extends SomeRows {
 
   matching(pattern) {
     const plain = new RegExp(pattern, pattern.flags.replace(/[gy]/g, ''));
-    const { indexes, lines } = this;
-    return this._some(indexes.filter((_, i) => plain.test(lines[i])));
+    const some = this.#holding(pattern);
+    const { lines } = some;
+    return some._those((_, i) => plain.test(lines[i]));
   }
 
   replace(what, by) {
@@ -100,16 +102,26 @@ export class LogRows extends SomeRows {
     if (plain) text(by, 'a replacement');
     // what is put together of ASCII is ASCII
     if (call.ascii) call.ascii = call.linesIn.ascii && typeof by === 'string' && isAscii(by);
-    const some = plain ? this.containing(what) : this;
+    const some = plain ? this.containing(what) : this.#holding(what);
+    const { indexes } = some;
+    const next = plain ? (line) => line.split(what).join(by) : replacer(what, by);
     const hits = [];
-    for (const row of some.indexes) {
+    for (let i = 0; i < indexes.length; i++) {
+      const row = indexes[i];
       const line = call.line(row);
-      const next = plain ? line.split(what).join(by) : line.replace(what, by);
-      if (next === line && !plain) continue;
+      const made = next(line);
+      if (made === line && !plain) continue;
       hits.push(row);
-      call.lines.set(row, next);
+      call.lines.set(row, made);
     }
     return this._some(hits);
+  }
+
+  /** The lines that a pattern can match in, as far as it is found by the text it begins with. */
+  #holding(pattern) {
+    // a line of a few is looked at as quickly by itself
+    const start = 2 * this.length > this._call.count ? beginning(pattern) : '';
+    return start ? this.containing(start) : this;
   }
 
   setLines(lines) {
@@ -121,7 +133,7 @@ export class LogRows extends SomeRows {
 
   get timestamps() {
     const { timesIn } = this._call;
-    return this.indexes.map((row) => timesIn[row] ?? 0n);
+    return this._each((row) => timesIn[row] ?? 0n);
   }
 
   setTimestamps(times) {

@@ -1,4 +1,5 @@
 // Some rows of a batch: what all three interfaces share.
+import { allBut, both, either, iota, minus } from './ascending.js';
 import { Dropped, LabelOps, Words } from './edit.js';
 
 /** One call: the columns that came, and the answer in the making. */
@@ -52,26 +53,29 @@ function passes(test) {
   throw new TypeError(`a test is a string, a RegExp, a list, a Set, a Map or a function, not ${typeof test}: ${String(test)}`);
 }
 
-/** What is in both of two ascending lists. */
-function both(a, b) {
-  const out = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    if (a[i] === b[j]) out.push((j++, a[i++]));
-    else if (a[i] < b[j]) i++;
-    else j++;
-  }
-  return out;
-}
-
-/** Rows of a batch, ascending: all of them (`rows` undefined), or those that something was found of. */
+/**
+ * Rows of a batch, ascending: all of them, those that something was found of (`rows`), or all but those (`out`): what is left
+ * of a batch when a few rows are out of it is not made a list of unless somebody wants to see it.
+ */
 export class SomeRows {
-  constructor(call, rows) {
+  #rows;
+  #out;
+
+  constructor(call, rows, out) {
     this._call = call;
-    this._rows = rows;
+    this.#rows = rows;
+    this.#out = out;
+  }
+
+  /** The rows; undefined where it is all of them. */
+  get _rows() {
+    if (!this.#rows && this.#out) this.#rows = allBut(this._call.count, this.#out);
+    return this.#rows;
   }
 
   get length() {
-    return this._rows ? this._rows.length : this._call.count;
+    if (this.#rows) return this.#rows.length;
+    return this._call.count - (this.#out?.length ?? 0);
   }
 
   [Symbol.iterator]() {
@@ -79,25 +83,40 @@ export class SomeRows {
   }
 
   map(act) {
+    const { indexes } = this;
     const out = [];
-    for (const index of this.indexes) out.push(act(new this._row(this._call, index)));
+    for (let i = 0; i < indexes.length; i++) out.push(act(new this._row(this._call, indexes[i])));
     return out;
   }
 
   get indexes() {
-    if (this._rows) return this._rows;
+    return this._rows ?? iota(this._call.count).slice(); // the author's to change
+  }
+
+  /** What a function makes of each row's number. */
+  _each(act) {
+    const { indexes } = this;
     const out = [];
-    for (let i = 0; i < this._call.count; i++) out.push(i);
+    for (let i = 0; i < indexes.length; i++) out.push(act(indexes[i], i));
     return out;
   }
 
-  _some(rows) {
-    return new this.constructor(this._call, rows);
+  /** The rows of which a function says so. */
+  _those(test) {
+    const { indexes } = this;
+    const out = [];
+    for (let i = 0; i < indexes.length; i++) if (test(indexes[i], i)) out.push(indexes[i]);
+    return this._some(out);
   }
 
+  _some(rows, out) {
+    return new this.constructor(this._call, rows, out);
+  }
+
+  /** Those of some rows of the batch that are here. */
   _within(rows) {
-    if (!this._rows) return this._some(rows);
-    return this._some(both(this._rows, rows));
+    if (this.#rows) return this._some(both(this.#rows, rows));
+    return this._some(this.#out && rows.length ? minus(rows, this.#out) : rows);
   }
 
   #other(other) {
@@ -106,25 +125,28 @@ export class SomeRows {
   }
 
   and(other) {
-    const { _rows } = this.#other(other);
-    return _rows ? this._within(_rows) : this;
+    if (this.#other(other).#rows) return this._within(other.#rows);
+    return other.#out ? this.#less(other.#out) : this;
   }
 
   or(other) {
-    this.#other(other);
-    if (!this._rows || !other._rows) return this._some(undefined);
-    return this._some([...new Set([...this._rows, ...other._rows])].sort((a, b) => a - b));
+    const { _rows } = this.#other(other);
+    return !_rows || !this._rows ? this._some() : this._some(either(this._rows, _rows));
   }
 
   without(other) {
-    const gone = new Set(this.#other(other).indexes);
-    return gone.size ? this._some(this.indexes.filter((row) => !gone.has(row))) : this;
+    return this.#less(this.#other(other).indexes);
+  }
+
+  #less(gone) {
+    if (!gone.length) return this;
+    if (this.#rows) return this._some(minus(this.#rows, gone));
+    return this._some(undefined, this.#out ? either(this.#out, gone) : gone);
   }
 
   filter(test) {
-    const { indexes } = this;
     const flags = this.map(test);
-    return this._some(indexes.filter((_, i) => flags[i]));
+    return this._those((_, i) => flags[i]);
   }
 
   where(name, test) {
@@ -138,7 +160,7 @@ export class SomeRows {
 
   labels(name) {
     const { sets } = this._call;
-    return this.indexes.map((row) => sets.label(row, name));
+    return this._each((row) => sets.label(row, name));
   }
 
   drop() {

@@ -54,31 +54,29 @@ export class SampleRow extends Row {
 export class SampleRows extends SomeRows {
   get floats() {
     const { kinds, floats } = this._call;
-    return floats ? this : this._some(this.indexes.filter((row) => !kinds[row]));
+    return floats ? this : this._those((row) => !kinds[row]);
   }
 
   get values() {
     const { values } = this._call;
     if (!this._rows) return [...values];
-    const out = [];
-    for (const row of this._rows) out.push(values[row]);
-    return out;
+    return this._each((row) => values[row]);
   }
 
   below(limit) {
     number(limit, 'a limit');
-    const { values } = this._call;
+    const { _rows, _call: { values } } = this;
     const out = [];
-    if (this._rows) for (const row of this._rows) values[row] < limit && out.push(row);
+    if (_rows) for (let i = 0; i < _rows.length; i++) values[_rows[i]] < limit && out.push(_rows[i]);
     else for (let row = 0; row < values.length; row++) values[row] < limit && out.push(row);
     return this._some(out).floats;
   }
 
   above(limit) {
     number(limit, 'a limit');
-    const { values } = this._call;
+    const { _rows, _call: { values } } = this;
     const out = [];
-    if (this._rows) for (const row of this._rows) values[row] > limit && out.push(row);
+    if (_rows) for (let i = 0; i < _rows.length; i++) values[_rows[i]] > limit && out.push(_rows[i]);
     else for (let row = 0; row < values.length; row++) values[row] > limit && out.push(row);
     return this._some(out).floats;
   }

@@ -26,6 +26,31 @@ def iota(count: int) -> array[int]:
     return _numbers[:count]
 
 
+def all_but(count: int, gone: Rows) -> array[int]:
+    """All rows of a batch but some."""
+    numbers, out, start = iota(count), array("I"), 0
+    for row in gone:
+        out += numbers[start:row]
+        start = row + 1
+    out += numbers[start:]
+    return out
+
+
+def minus(rows: Rows, gone: Rows) -> Rows:
+    """What is in the one and not in the other."""
+    if not gone or not rows:
+        return rows
+    out = set(gone)
+    return [row for row in rows if row not in out]
+
+
+def above(ends: array[int], at: int, low: int) -> int:
+    """The first place in ascending `ends`, from `low` on, that is above `at`: near by as a rule, so it is looked for there first."""
+    near = low + 32
+    place = bisect_right(ends, at, low, near) if near < len(ends) else near
+    return bisect_right(ends, at, low) if place == near else place
+
+
 def u32s(column: bytes) -> array[int]:
     """A column of unsigned 32-bit numbers."""
     return array("I", column)
@@ -121,7 +146,7 @@ class Strings:
         length, row, find = len(what), 0, hay.find
         at = find(what)
         while at >= 0:
-            row = bisect_right(ends, at, row)
+            row = above(ends, at, row)
             end = ends[row]
             if at + length <= end:
                 out.append(row)
@@ -200,13 +225,13 @@ class Sets:
         pair, pairs, ends = array("I", (n, v)).tobytes(), self.pairs, self.ends
         out: list[int] = []
         single = len(pairs) == 8 * len(ends) and ends.tobytes() == iota(len(ends) + 1)[1:].tobytes()  # a label each
-        at = pairs.find(pair)
+        at, place = pairs.find(pair), 0
         while at >= 0:
             if at % 8:
                 at = pairs.find(pair, at + 1)
             else:
-                place = at // 8
-                out.append(place if single else bisect_right(ends, place))
+                place = at // 8 if single else above(ends, at // 8, place)
+                out.append(place)
                 at = pairs.find(pair, at + 8)
         return self._rows_of(out)
 

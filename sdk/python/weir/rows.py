@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Container, Iterable, Iterator
-from itertools import compress
 from typing import Any, Generic, TypeVar, Union
 
-from .columns import Rows, Sets
+from .columns import Rows, Sets, all_but, minus
 from .edit import Dropped, LabelOps, Words
 
 Test = Union[str, "re.Pattern[str]", Container[str], Callable[[str], object]]
@@ -83,15 +82,23 @@ class SomeRows(Generic[R]):
     `a & b`, `a | b`, `a - b`, `~a`.
     """
 
-    __slots__ = ("_call", "_rows")
+    # all but a few are kept as those few, and made a list of only where somebody wants to see it
+    __slots__ = ("_call", "_given", "_out")
     _row: type
 
-    def __init__(self, call: Call, rows: Rows | None = None) -> None:
+    def __init__(self, call: Call, rows: Rows | None = None, out: Rows | None = None) -> None:
         self._call = call
-        self._rows: Rows = range(call.count) if rows is None else rows
+        self._out: Rows | None = [] if rows is None and out is None else out
+        self._given = rows
+
+    @property
+    def _rows(self) -> Rows:
+        if self._given is None:
+            self._given = all_but(self._call.count, self._out) if self._out else range(self._call.count)
+        return self._given
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._given) if self._out is None else self._call.count - len(self._out)
 
     def __iter__(self) -> Iterator[R]:
         call, row = self._call, self._row
@@ -104,44 +111,45 @@ class SomeRows(Generic[R]):
 
     @property
     def _whole(self) -> bool:
-        return len(self._rows) == self._call.count
+        return len(self) == self._call.count
 
-    def _some(self: S, rows: Rows) -> S:
-        return type(self)(self._call, rows)
+    def _some(self: S, rows: Rows | None, out: Rows | None = None) -> S:
+        return type(self)(self._call, rows, out)
 
     def _within(self: S, rows: Rows) -> S:
         """Those of some rows of the batch that are here."""
-        if self._whole:
-            return self._some(rows)
-        here = self._rows if isinstance(self._rows, range) else set(self._rows)
-        return self._some([r for r in rows if r in here])
+        if self._out is None:
+            here = set(self._given)
+            return self._some([r for r in rows if r in here])
+        return self._some(minus(rows, self._out))
 
-    def _other(self: S, other: S) -> Rows:
+    def _other(self: S, other: S) -> S:
         if not isinstance(other, type(self)) or other._call is not self._call:
             raise TypeError("only selections of the same batch combine")
-        return other._rows
+        return other
 
     def __and__(self: S, other: S) -> S:
-        return self._within(self._other(other))
+        other = self._other(other)
+        return self._within(other._rows) if other._out is None else self._less(other._out)
 
     def __or__(self: S, other: S) -> S:
-        rows = self._other(other)
+        rows = self._other(other)._rows
         if not rows or self._whole:
             return self
         return other if not self._rows else self._some(sorted({*self._rows, *rows}))
 
     def __sub__(self: S, other: S) -> S:
-        gone = self._other(other)
+        return self._less(self._other(other)._rows)
+
+    def _less(self: S, gone: Rows) -> S:
         if not gone:
             return self
-        flags = bytearray(b"\1") * self._call.count
-        for r in gone:
-            flags[r] = 0
-        rows = self._rows
-        return self._some(list(compress(rows, flags if self._whole else map(flags.__getitem__, rows))))
+        if self._out is None:
+            return self._some(minus(self._given, gone))
+        return self._some(None, sorted({*self._out, *gone}) if self._out else gone)
 
     def __invert__(self: S) -> S:
-        return self._some(range(self._call.count)) - self
+        return self._some(None, self._given) if self._out is None else self._some(self._out)
 
     def where(self: S, name: str, test: Test) -> S:
         """The rows whose label passes a test. Each distinct value is looked at once."""
