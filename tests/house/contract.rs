@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use wit_parser::{PackageId, Resolve};
 
 /// Every released folder with the SHA-256 of its one file, oldest first. Add a line with each release of weir; never change one.
-const RELEASED: &[(&str, &str)] = &[("v0.1.0", "94e4429c9c1169dc5da65da96650666ac190e548ef98b3ebb111a21a145df609")];
+const RELEASED: &[(&str, &str)] = &[
+    ("v0.1.0", "94e4429c9c1169dc5da65da96650666ac190e548ef98b3ebb111a21a145df609"),
+    ("v0.1.1", "39b386e9696e6bb54ab9a6ce35d6f13742aeffbd1f9126a833555cad94ac4a2c"),
+];
 
 pub(crate) fn wit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")

@@ -94,8 +94,20 @@ impl Client {
         body: Bytes,
         deadline: Instant,
     ) -> Result<Response, RequestError> {
+        self.request(Method::POST, uri, headers, body, deadline).await
+    }
+
+    /// Sends a request of any method as [`Client::post`] does; a GET, which may be made twice, is tried again as by [`Client::get`].
+    pub async fn request(
+        &self,
+        method: Method,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<Response, RequestError> {
         let (uri, own) = without_user_info(uri)?;
-        let sending = Sending { method: Method::POST, uri: &uri, headers: &headers, body, deadline };
+        let sending = Sending { method, uri: &uri, headers: &headers, body, deadline };
         self.proven(&sending, true, own.as_ref()).await
     }
 

@@ -9,6 +9,8 @@ use cap_std::fs::Dir;
 
 use crate::error::LoadReason;
 use crate::grants::{Grant, Kind};
+use crate::http::{Hosts, HttpAccess, HttpSetup, Outbound};
+use crate::settings::PluginSettings;
 
 /// What the instances of a plugin reach.
 pub(crate) struct Access {
@@ -16,6 +18,8 @@ pub(crate) struct Access {
     pub(crate) folders: Vec<(Arc<Dir>, String)>,
     /// Environment variables.
     pub(crate) env: Vec<(String, String)>,
+    /// Its way to the hosts of its grant.
+    pub(crate) http: Option<HttpAccess>,
     /// Where its clock for durations begins.
     pub(crate) since: Instant,
     kinds: Vec<Kind>,
@@ -23,13 +27,15 @@ pub(crate) struct Access {
 
 impl Default for Access {
     fn default() -> Self {
-        Self { folders: vec![], env: vec![], since: Instant::now(), kinds: vec![] }
+        Self { folders: vec![], env: vec![], http: None, since: Instant::now(), kinds: vec![] }
     }
 }
 
 impl Access {
-    /// Opens folders and reads variables.
-    pub(crate) fn open(grants: &[Grant]) -> Result<Self, LoadReason> {
+    /// Opens folders, reads variables, and makes the client for requests.
+    pub(crate) fn open(settings: &PluginSettings, outbound: &Outbound) -> Result<Self, LoadReason> {
+        let grants = &settings.grants;
+        let (mut all_hosts, mut trusted) = (Vec::new(), None);
         let mut access = Self::default();
         for grant in grants {
             let failed = |why: String| LoadReason::Grant { grant: grant.to_string(), why };
@@ -52,11 +58,29 @@ impl Access {
                     }
                 }
                 Grant::Clock | Grant::Random => {}
-                Grant::Http { .. } => {
-                    return Err(failed("this weir has no requests for plugins yet: remove it".to_owned()));
+                Grant::Http { hosts, ca_file } => {
+                    if ca_file.is_some() && trusted.is_some() && *ca_file != trusted {
+                        return Err(failed(
+                            "another grant of `http` has another `ca_file`: put both files in one".to_owned(),
+                        ));
+                    }
+                    Hosts::new(hosts).map_err(failed)?;
+                    all_hosts.extend(hosts.iter().cloned());
+                    trusted = trusted.or_else(|| ca_file.clone());
                 }
             }
             access.kinds.push(grant.kind());
+        }
+        if access.has(Kind::Http) {
+            let failed = |why| LoadReason::Grant { grant: Kind::Http.to_string(), why };
+            access.http = Some(HttpAccess::new(HttpSetup {
+                hosts: Hosts::new(&all_hosts).map_err(failed)?,
+                ca_file: trusted,
+                outbound,
+                timeout: settings.http_timeout,
+                requests: settings.http_requests,
+                max_body: settings.http_body,
+            })?);
         }
         Ok(access)
     }

@@ -43,7 +43,7 @@ impl Budget {
     }
 
     /// Takes so much out of the budget, if there is as much.
-    fn take(&self, records: u64, bytes: usize, now: Instant) -> bool {
+    pub(crate) fn take(&self, records: u64, bytes: usize, now: Instant) -> bool {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now.saturating_duration_since(left.at).as_secs_f64();
         left.records = (left.records + passed * self.records_per_second).min(self.records_per_second * BURST);

@@ -19,6 +19,7 @@ use crate::error::{LoadError, LoadReason};
 use crate::grants::{self, Need};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
+use crate::http::{AT_ONCE, HttpFamilies, Outbound};
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
@@ -48,6 +49,8 @@ pub(crate) struct Fleet {
     kept: KeptStates,
     seats: Seats,
     ticker: Arc<Ticker>,
+    outbound: Outbound,
+    http: HttpFamilies,
     seed: (u64, u64),
     running: BTreeMap<String, Arc<WasmGuest>>,
     /// Why the newest version of a plugin does not run.
@@ -77,6 +80,8 @@ impl Fleet {
             kept: KeptStates::default(),
             seats: Seats::default(),
             ticker: Arc::new(Ticker::start(settings.ticks).map_err(|e| vec![e.of("")])?),
+            outbound: Outbound::default(),
+            http: HttpFamilies::new(metrics),
             seed: seed(),
             running: BTreeMap::new(),
             problems: BTreeMap::new(),
@@ -286,10 +291,15 @@ impl Fleet {
             kept: self.kept.clone(),
             not_kept: self.metrics.not_kept.clone(),
             seats: self.seats.clone(),
-            access: Access::open(&plugin.grants)?,
+            access: Access::open(&plugin, &self.outbound)?,
+            http: self.http.of(name),
         });
-        let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
-        WasmGuest::load(runtime, threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
+        let threads = match services.access.http {
+            Some(_) => Arc::new(GuestThreads::waiting(AT_ONCE)?),
+            None => self.threads.clone(),
+        };
+        let (runtime, ticker) = (&self.runtime, &self.ticker);
+        WasmGuest::load(runtime, &threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
             .map(Arc::new)
     }
 }

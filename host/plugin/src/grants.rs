@@ -31,6 +31,8 @@ pub enum Grant {
     Http {
         /// `host` (ports 80 and 443) or `host:port`, in lower case.
         hosts: Vec<String>,
+        /// A PEM file of the authorities to trust instead of the system's.
+        ca_file: Option<PathBuf>,
     },
 }
 
@@ -73,7 +75,13 @@ impl fmt::Display for Grant {
             }
             Self::Env { names } => write!(f, "{{ kind = \"env\", names = {names:?} }}"),
             Self::Clock | Self::Random => write!(f, "{{ kind = \"{}\" }}", self.kind()),
-            Self::Http { hosts } => write!(f, "{{ kind = \"http\", hosts = {hosts:?} }}"),
+            Self::Http { hosts, ca_file } => {
+                write!(f, "{{ kind = \"http\", hosts = {hosts:?}")?;
+                if let Some(file) = ca_file {
+                    write!(f, ", ca_file = {:?}", file.display().to_string())?;
+                }
+                f.write_str(" }")
+            }
         }
     }
 }
@@ -116,7 +124,7 @@ pub(crate) fn kind_of(interface: &str) -> Option<Kind> {
         "wasi:filesystem/types" | "wasi:filesystem/preopens" => Some(Kind::FsRead),
         "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" => Some(Kind::Clock),
         "wasi:random/random" | "wasi:random/insecure" => Some(Kind::Random),
-        "wasi:http/types" | "wasi:http/outgoing-handler" => Some(Kind::Http),
+        "weir:plugin/http" => Some(Kind::Http),
         _ => None,
     }
 }
@@ -154,7 +162,7 @@ impl Need {
             Kind::Random => Grant::Random,
             Kind::Http => {
                 let hosts = ask.map(|a| a.hosts.clone()).unwrap_or_default();
-                Grant::Http { hosts: if hosts.is_empty() { vec!["HOST".to_owned()] } else { hosts } }
+                Grant::Http { hosts: if hosts.is_empty() { vec!["HOST".to_owned()] } else { hosts }, ca_file: None }
             }
         }
     }

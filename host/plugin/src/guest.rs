@@ -216,6 +216,11 @@ impl WasmGuest {
         self.time.average().or_else(|| self.in_pipelines().iter().filter_map(|b| b.guest().average_call()).max())
     }
 
+    /// Requests that were answered, and that were not, where it may make any.
+    pub(crate) fn requests(&self) -> Option<(u64, u64)> {
+        self.waits().then(|| self.services.http.counts())
+    }
+
     /// One call, on a thread of its own where that may take long.
     fn call<T: Send>(
         &self,
@@ -252,26 +257,34 @@ impl WasmGuest {
         time: &mut Allowance,
         call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let all = TimeLimit::begin(time.limit);
+        let (all, mut waited) = (TimeLimit::begin(time.limit), Duration::ZERO);
         let outcome = self.ready_instance().and_then(|mut instance| {
             let begin = (Instant::now(), all.computed());
             let outcome = call(&mut instance, time.limit);
             interface.seconds.observe(begin.0.elapsed().as_secs_f64());
             self.time.add(all.computed().saturating_sub(begin.1));
+            waited = instance.waited();
             self.settle(instance, outcome.as_ref().err());
             outcome
         });
         if matches!(outcome, Err(CallError::Timeout)) {
             self.time.ran_out();
         }
-        time.used = all.computed();
+        // What a batch has waited for answers counts as well: its parts must not wait as long again and again.
+        time.used = all.computed() + waited;
         outcome
     }
 
-    /// Whether a call may take long: calls have lately, or none has been made yet, or an instance must be made first and
+    /// Whether a call may wait for answers to its requests. Such a plugin has threads of its own.
+    pub(crate) fn waits(&self) -> bool {
+        self.services.access.http.is_some()
+    }
+
+    /// Whether a call may take long: it may wait, calls have lately, or none has been made yet, or an instance must be made first and
     /// that takes long.
     fn is_slow(&self) -> bool {
-        self.time.is_longer_than(SLOW)
+        self.waits()
+            || self.time.is_longer_than(SLOW)
             || (self.making.is_longer_than(SLOW) && self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
     }
 

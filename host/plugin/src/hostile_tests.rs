@@ -17,6 +17,7 @@ use crate::emission::{Budget, EmitLimits, EmitTo};
 use crate::engine::Runtime;
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
+use crate::http::HttpFamilies;
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
@@ -85,6 +86,7 @@ impl Host {
             not_kept: self.all.not_kept.clone(),
             seats: Seats::default(),
             access: Access::default(),
+            http: HttpFamilies::new(&Metrics::new()).of("p"),
         });
         let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
         WasmGuest::load(runtime, threads, ticker, self.compiled.clone(), settings, services, metrics, 1).unwrap()

@@ -43,7 +43,10 @@ fn advice(interface: &str, is_known: bool) -> &'static str {
     match interface {
         i if i.starts_with("weir:plugin/") => "it is not part of this contract version: update weir",
         i if i.starts_with("wasi:sockets/") => {
-            "plugins have no sockets: use wasi:http with the grant `http`, or build without it"
+            "plugins have no sockets: use weir:plugin/http with the grant `http`, or build without it"
+        }
+        i if i.starts_with("wasi:http/") => {
+            "requests are made with weir:plugin/http and the grant `http`, as the SDKs have it: use that, or build without it"
         }
         _ => "build without it, or compose the plugin with a component that provides it",
     }
@@ -58,6 +61,7 @@ mod tests {
         for ok in [
             "weir:plugin/host@0.1.0",
             "weir:plugin/host@0.1.7",
+            "weir:plugin/http@0.1.2",
             "wasi:io/streams@0.2.3",
             "wasi:random/insecure-seed@0.2.0",
             "wasi:filesystem/types@0.2.6",
@@ -71,6 +75,8 @@ mod tests {
             ("wasi:clocks/wall-clock@0.3.0", "only version 0.2"),
             ("wasi:clocks/timezone@0.2.0", "wasi:clocks/timezone@0.2.0, which plugins do not get"),
             ("wasi:sockets/tcp@0.2.0", "the grant `http`"),
+            ("wasi:http/outgoing-handler@0.2.0", "weir:plugin/http and the grant `http`"),
+            ("wasi:http/types@0.2.6", "wasi:http/types@0.2.6, which plugins do not get"),
             ("acme:thing/geo@1.0.0", "compose"),
         ] {
             let e = check_name(bad).unwrap_err().to_string();

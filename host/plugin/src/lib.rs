@@ -37,6 +37,7 @@ mod guest;
 mod guest_log;
 #[cfg(test)]
 mod hostile_tests;
+mod http;
 mod imports;
 mod inspect;
 mod kept;

@@ -59,6 +59,8 @@ pub struct PluginStatus {
     pub average_call: Option<Duration>,
     /// Why its file's newest version does not run, where it does not.
     pub problem: Option<String>,
+    /// Requests that this version has made and that were answered, and those that were not; `None` where it may make none.
+    pub requests: Option<(u64, u64)>,
     /// What the last version that took the place of another changed: digests, and what it needs to be granted.
     pub change: Option<String>,
 }
@@ -322,6 +324,7 @@ fn status(
             wants: guest.wants().clone(),
             state: if guest.is_resting() { PluginState::Resting } else { PluginState::Running },
             average_call: guest.average_call(),
+            requests: guest.requests(),
             problem: problems.get(guest.name()).cloned(),
             change: changes.get(guest.name()).cloned(),
         })
@@ -333,6 +336,7 @@ fn status(
         wants: Wants::default(),
         state: PluginState::Failed,
         average_call: None,
+        requests: None,
         problem: Some(problem.clone()),
         change: None,
     }));

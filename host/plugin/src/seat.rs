@@ -185,7 +185,8 @@ enum Order {
     Stop,
 }
 
-/// The thread that calls `tick`. One for all plugins: a tick is a call with a time limit like any other.
+/// The thread that calls `tick`. One for all plugins: a tick is a call with a time limit like any other. Those of a plugin that may
+/// wait for answers have a thread each, so that no other plugin's ticks wait with it.
 pub(crate) struct Ticker {
     orders: Mutex<Sender<Order>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -239,6 +240,18 @@ impl fmt::Debug for Ticker {
 struct Due {
     guest: Arc<WasmGuest>,
     at: Option<Instant>,
+    /// A tick that waits for answers.
+    under_way: Option<JoinHandle<()>>,
+}
+
+/// Calls a guest: on a thread of its own where it may wait, and where the system has one to give.
+fn apart<T: Send + 'static>(guest: &Arc<WasmGuest>, call: fn(&WasmGuest) -> T) -> Result<T, JoinHandle<T>> {
+    if !guest.waits() {
+        return Ok(call(guest));
+    }
+    let own = guest.clone();
+    let thread = std::thread::Builder::new().name("weir-tick".to_owned()).spawn(move || call(&own));
+    thread.map_or_else(|_| Ok(call(guest)), Err)
 }
 
 fn run(inbox: &Receiver<Order>, ticks: Ticks) {
@@ -253,22 +266,22 @@ fn run(inbox: &Receiver<Order>, ticks: Ticks) {
             Ok(Order::Begin(guest)) => {
                 let interval = guest.wants().tick.filter(|_| ticks == Ticks::ByClock);
                 let at = interval.map(|interval| Instant::now() + interval.mul_f64(phase(&guest)));
-                all.push(Due { guest, at });
+                all.push(Due { guest, at, under_way: None });
             }
             Ok(Order::End(guest)) => {
                 all.retain(|due| !Arc::ptr_eq(&due.guest, &guest));
                 match ticks {
-                    Ticks::ByClock => _ = end(&guest, since_epoch()),
+                    // Nobody waits for it: the place says when it is free.
+                    Ticks::ByClock => _ = apart(&guest, |guest| end(guest, since_epoch()).is_some()),
                     Ticks::WhenAsked => leave(&guest),
                 }
             }
             Ok(Order::EndAll(done)) => {
-                let mut any = false;
-                for due in &mut all {
-                    due.at = None;
-                    any |= end(&due.guest, since_epoch()).is_some();
-                }
-                let _ = done.send(any);
+                all.iter_mut().for_each(|due| due.at = None);
+                let end = |due: &Due| apart(&due.guest, |guest| end(guest, since_epoch()).is_some());
+                let ended: Vec<_> = all.iter().map(end).collect();
+                let any = ended.into_iter().map(|e| e.unwrap_or_else(|thread| thread.join().unwrap_or(false)));
+                let _ = done.send(any.fold(false, |any, called| any | called));
             }
             Ok(Order::TickAll { now, last, done }) => {
                 let guests = all.iter().map(|due| &due.guest).filter(|guest| guest.wants().tick.is_some());
@@ -282,19 +295,32 @@ fn run(inbox: &Receiver<Order>, ticks: Ticks) {
 }
 
 fn tick_if_due(due: &mut Due) {
-    let (Some(at), Some(interval), Some(seated)) = (due.at, due.guest.wants().tick, due.guest.seated()) else { return };
+    let (Some(at), Some(interval)) = (due.at, due.guest.wants().tick) else { return };
     let now = Instant::now();
     if at > now {
         return;
     }
-    if !seated.seat.is_open_to(seated.version) {
+    if due.guest.waits() {
+        // Here even the look at the place could wait, for a call that is under way.
+        if due.under_way.as_ref().is_none_or(JoinHandle::is_finished) {
+            due.under_way = apart(&due.guest, |guest| _ = tick_if_open(guest)).err();
+        }
+    } else if !tick_if_open(&due.guest) {
         due.at = Some(now + PUT_OFF);
         return;
     }
-    let _ = due.guest.tick(since_epoch(), false);
     // on the grid of its phase; what was missed is left out
     let missed = now.saturating_duration_since(at).as_nanos() / interval.as_nanos().max(1);
     due.at = Some(at + interval * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
+}
+
+/// Calls a guest if its place is nobody else's.
+fn tick_if_open(guest: &WasmGuest) -> bool {
+    let open = guest.seated().is_some_and(|seated| seated.seat.is_open_to(seated.version));
+    if open {
+        let _ = guest.tick(since_epoch(), false);
+    }
+    open
 }
 
 /// The last tick of a version at its place, if it is there and has gathered anything; then the place is free. Gives how the call

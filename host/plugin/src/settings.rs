@@ -117,6 +117,13 @@ pub struct PluginSettings {
     pub emit_records: u32,
     /// How many bytes of them, as the plugin hands them over; ten times that at once. A hundred bytes a record.
     pub emit_bytes: u64,
+    /// How long a call may wait for answers to its requests, all of them together: a scrape that a plugin holds up should not miss
+    /// the next.
+    pub http_timeout: Duration,
+    /// How many requests it may make a second, over all its instances; ten times that at once.
+    pub http_requests: u32,
+    /// The most bytes of the body of a request, and of that of an answer.
+    pub http_body: usize,
     /// What becomes of the records of a failed call.
     pub on_error: OnError,
     /// The SHA-256 that the file must have, in hexadecimal.
@@ -143,6 +150,9 @@ impl Default for PluginSettings {
             max_returned_bytes: 16 << 20,
             emit_records: 10_000,
             emit_bytes: 1 << 20,
+            http_timeout: Duration::from_secs(5),
+            http_requests: 10,
+            http_body: 1 << 20,
             on_error: OnError::default(),
             sha256: None,
             grants: Vec::new(),
@@ -164,6 +174,9 @@ impl fmt::Debug for PluginSettings {
             .field("max_returned_bytes", &self.max_returned_bytes)
             .field("emit_records", &self.emit_records)
             .field("emit_bytes", &self.emit_bytes)
+            .field("http_timeout", &self.http_timeout)
+            .field("http_requests", &self.http_requests)
+            .field("http_body", &self.http_body)
             .field("on_error", &self.on_error)
             .field("sha256", &self.sha256)
             .field("grants", &self.grants)

@@ -12,6 +12,7 @@ use crate::access::Access;
 use crate::custom::CustomMetrics;
 use crate::emission::{EmitLimits, EmitTo, Emitting};
 use crate::guest_log::{GuestLog, Level, MAX_MESSAGE};
+use crate::http::{HttpMetrics, Waiting};
 use crate::kept::{Draft, Kept, KeptStates};
 use crate::limits::Limits;
 use crate::seat::Seats;
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) emitting: Emitting,
     /// What it keeps in the host, as the call that is under way sees it.
     pub(crate) kept: Draft,
+    /// How long the call that is under way may yet wait for answers.
+    pub(crate) waiting: Waiting,
     /// What it has open.
     pub(crate) table: ResourceTable,
     output: LineBuffer,
@@ -62,6 +65,8 @@ pub(crate) struct Services {
     pub(crate) seats: Seats,
     /// What its grants open.
     pub(crate) access: Access,
+    /// Its requests.
+    pub(crate) http: HttpMetrics,
 }
 
 /// Of a value that was not kept.
@@ -86,7 +91,10 @@ impl State {
     pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>, kept: Kept) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_OPEN);
+        let mut waiting = Waiting::default();
+        waiting.begin(services.access.http.as_ref().map(|h| h.timeout));
         Self {
+            waiting,
             limits,
             time: TimeLimit::begin(time),
             services,

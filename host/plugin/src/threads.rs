@@ -24,14 +24,22 @@ impl GuestThreads {
     /// One more than there are processors: a plugin alone can use them all, and one is left.
     pub(crate) fn new() -> Result<Self, LoadReason> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        let threads = processors + 1;
+        Self::of(processors + 1, processors, "weir-guest")
+    }
+
+    /// For one plugin whose calls wait for answers: as many threads as it may have waiting calls, of which none has to be left.
+    pub(crate) fn waiting(threads: usize) -> Result<Self, LoadReason> {
+        Self::of(threads, threads, "weir-waiting")
+    }
+
+    fn of(threads: usize, most: usize, name: &'static str) -> Result<Self, LoadReason> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
-            .thread_name(|i| format!("weir-guest-{i}"))
+            .thread_name(move |i| format!("{name}-{i}"))
             .start_handler(|_| step_back())
             .build()
             .map_err(|e| LoadReason::Runtime(e.to_string()))?;
-        Ok(Self { pool, turns: Turns::new(threads) })
+        Ok(Self { pool, turns: Turns::new(threads, most) })
     }
 
     /// Runs `work` on one of the threads once it is this plugin's turn, and waits for it in a way that leaves a runtime its
@@ -87,9 +95,9 @@ impl State {
 }
 
 impl Turns {
-    fn new(threads: usize) -> Self {
+    fn new(threads: usize, most: usize) -> Self {
         let state = State { free: threads, running: HashMap::new(), waiting: vec![], next: 0 };
-        Self { state: Mutex::new(state), changed: Condvar::new(), most: threads.saturating_sub(1).max(1) }
+        Self { state: Mutex::new(state), changed: Condvar::new(), most: most.max(1) }
     }
 
     /// Waits for the plugin's turn, which lasts as long as what is returned.
@@ -146,7 +154,7 @@ mod tests {
 
     #[test]
     fn one_plugin_cannot_take_all_threads() {
-        let turns = Turns::new(3);
+        let turns = Turns::new(3, 2);
         let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
         let held = [turns.take(&slow), turns.take(&slow)];
         let (told, heard) = mpsc::channel();

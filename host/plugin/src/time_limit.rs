@@ -36,12 +36,14 @@ pub(crate) struct TimeLimit {
     limit: Duration,
     thread_time: Duration,
     wall: Instant,
+    /// What of the wall's time the host let it wait for something else, which has a limit of its own.
+    waited: Duration,
 }
 
 impl TimeLimit {
     /// A call of this limit begins.
     pub(crate) fn begin(limit: Duration) -> Self {
-        Self { limit, thread_time: thread_time(), wall: Instant::now() }
+        Self { limit, thread_time: thread_time(), wall: Instant::now(), waited: Duration::ZERO }
     }
 
     /// How much processor time the call has used.
@@ -51,7 +53,17 @@ impl TimeLimit {
 
     /// Whether the call has had its time.
     pub(crate) fn verdict(&self) -> Verdict {
-        verdict(self.limit, self.computed(), self.wall.elapsed())
+        verdict(self.limit, self.computed(), self.wall.elapsed().saturating_sub(self.waited))
+    }
+
+    /// The call has waited so long for an answer.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.waited += time;
+    }
+
+    /// How long the call has waited for answers.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 }
 

@@ -139,6 +139,7 @@ fn plugin(status: &PluginStatus) -> Value {
         },
         "sha256": status.sha256,
         "averageCallSeconds": status.average_call.map(|d| d.as_secs_f64()),
+        "requests": status.requests.map(|(answered, refused)| json!({ "answered": answered, "refused": refused })),
         "problem": status.problem,
     })
 }

@@ -157,6 +157,9 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
         configure_timeout: from.configure_timeout,
         emit_records: u32::try_from(from.emit_records).unwrap_or(u32::MAX),
         emit_bytes: from.emit_bytes,
+        http_timeout: from.http_timeout,
+        http_requests: u32::try_from(from.http_requests).unwrap_or(u32::MAX),
+        http_body: usize::try_from(from.http_body).unwrap_or(usize::MAX),
         max_returned_bytes: usize::try_from(from.returned_bytes).unwrap_or(usize::MAX),
         on_error: match from.on_error {
             config::OnError::Drop => OnError::Drop,
@@ -179,6 +182,9 @@ fn grant(from: &config::Grant) -> weir_plugin::Grant {
         config::Grant::Env { names } => weir_plugin::Grant::Env { names: names.clone() },
         config::Grant::Clock => weir_plugin::Grant::Clock,
         config::Grant::Random => weir_plugin::Grant::Random,
+        config::Grant::Http { hosts, ca_file } => {
+            weir_plugin::Grant::Http { hosts: hosts.clone(), ca_file: ca_file.clone() }
+        }
     }
 }
 

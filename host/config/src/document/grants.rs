@@ -33,7 +33,7 @@ pub(super) fn read(plugin: &mut Section<'_>, check: &mut Check<'_>) -> Vec<Grant
 fn grant(mut entry: Section<'_>, check: &mut Check<'_>) -> Option<Grant> {
     let Some(node) = entry.node("kind") else {
         let help = "as in grant = [{ kind = \"fs.read\", path = \"/var/lib/geoip\", mount = \"/data\" }]";
-        check.error(entry.place, "a grant needs a `kind`: fs.read, env, clock or random", "", help);
+        check.error(entry.place, "a grant needs a `kind`: fs.read, env, clock, random or http", "", help);
         return None;
     };
     let grant = match word(node, &KINDS, check)? {
@@ -41,11 +41,7 @@ fn grant(mut entry: Section<'_>, check: &mut Check<'_>) -> Option<Grant> {
         Kind::Env => env(&mut entry, check),
         Kind::Clock => Some(Grant::Clock),
         Kind::Random => Some(Grant::Random),
-        Kind::Http => {
-            let help = "remove it: until then no plugin reaches the network";
-            check.error(node.place, "requests by plugins come with a later version of weir", "", help);
-            return None;
-        }
+        Kind::Http => http(&mut entry, check),
     };
     entry.finish(check);
     grant
@@ -63,6 +59,25 @@ fn fs_read(entry: &mut Section<'_>, check: &mut Check<'_>) -> Option<Grant> {
     }
     let mount = mount.map_or_else(|| path.value.display().to_string(), |m| m.value);
     Some(Grant::FsRead { path: path.value, mount })
+}
+
+fn http(entry: &mut Section<'_>, check: &mut Check<'_>) -> Option<Grant> {
+    let hosts = entry.need::<Vec<At<String>>>("hosts", check);
+    let ca_file = entry.get::<PathBuf>("ca_file", check).map(|file| file.value);
+    let hosts = hosts?;
+    if hosts.value.is_empty() {
+        check.error(hosts.place, "no host is listed", "", "list those that the plugin may ask, or remove the grant");
+    }
+    for host in &hosts.value {
+        let written = &host.value;
+        let is_host =
+            !written.is_empty() && !written.contains(['/', '@', '*', '?', '#', ' ']) && !written.ends_with(':');
+        if !is_host {
+            let help = "write `host` (for ports 80 and 443) or `host:port`, as \"api.example.com:8443\"";
+            check.error(host.place, "this is not a host", "", help);
+        }
+    }
+    Some(Grant::Http { hosts: hosts.value.into_iter().map(|host| host.value).collect(), ca_file })
 }
 
 fn env(entry: &mut Section<'_>, check: &mut Check<'_>) -> Option<Grant> {

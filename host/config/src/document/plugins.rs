@@ -86,6 +86,9 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         returned_bytes: 16 << 20,
         emit_records: 10_000,
         emit_bytes: 1 << 20,
+        http_timeout: Duration::from_secs(5),
+        http_requests: 10,
+        http_body: 1 << 20,
         on_error: OnError::default(),
         sha256: section.get("sha256", check).and_then(|hash| sha256(&hash, check)),
         grants: Vec::new(),
@@ -107,6 +110,9 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         plugin.emit_bytes = within(&mut limits, "emit_bytes", plugin.emit_bytes, 1 << 10, 1 << 30, check);
         // more than any sink takes in; none at all keeps a plugin from emitting
         plugin.emit_records = count(&mut limits, "emit_records", plugin.emit_records, 0, 10_000_000, check);
+        plugin.http_timeout = lasting(&mut limits, "http_timeout", plugin.http_timeout, least, most, check);
+        plugin.http_requests = count(&mut limits, "http_requests", plugin.http_requests, 1, 10_000, check);
+        plugin.http_body = within(&mut limits, "http_body", plugin.http_body, 1 << 10, 1 << 30, check);
         plugin.file_size = within(&mut limits, "file_size", plugin.file_size, 1 << 10, 1 << 30, check);
         // an idle compiler has some 30 MiB
         plugin.compile_memory = within(&mut limits, "compile_memory", plugin.compile_memory, 64 << 20, 64 << 30, check);

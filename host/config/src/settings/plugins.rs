@@ -27,6 +27,13 @@ pub struct PluginConfig {
     pub emit_records: u64,
     /// `limits.emit_bytes`: their bytes a second, ten times that at once. 1 MiB unless given.
     pub emit_bytes: u64,
+    /// `limits.http_timeout`: how long a call may wait for answers to its requests, all together. 5s unless given, well within a
+    /// scrape interval.
+    pub http_timeout: Duration,
+    /// `limits.http_requests`: requests a second, ten times that at once. 10 unless given.
+    pub http_requests: u64,
+    /// `limits.http_body`, bytes of the body of a request and of an answer. 1 MiB unless given.
+    pub http_body: u64,
     /// `on_error`.
     pub on_error: OnError,
     /// `sha256` that the file must have, lower-case hexadecimal.
@@ -60,6 +67,13 @@ pub enum Grant {
     Clock,
     /// `random`: random numbers.
     Random,
+    /// `http`: requests to these hosts.
+    Http {
+        /// `host` (ports 80 and 443) or `host:port`.
+        hosts: Vec<String>,
+        /// A PEM file of the authorities to trust instead of the system's.
+        ca_file: Option<PathBuf>,
+    },
 }
 
 /// What becomes of the records of a call that failed.

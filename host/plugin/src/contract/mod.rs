@@ -11,7 +11,7 @@ use crate::error::LoadReason;
 pub(crate) use v0_1::{Instance, Program};
 
 /// The version of the contract that this weir has.
-pub(crate) const VERSION: &str = "0.1.1";
+pub(crate) const VERSION: &str = "0.1.2";
 
 /// What of the contract a component may export.
 const EXPORTS: [&str; 5] = ["lifecycle", "series", "samples", "logs", "tick"];
@@ -73,7 +73,7 @@ pub(crate) fn check_exports(names: &[String]) -> Result<(), LoadReason> {
 
 /// Whether the contract has an interface of this name to import.
 pub(crate) fn offers(interface: &str) -> bool {
-    matches!(interface, "host" | "types" | "emit" | "state")
+    matches!(interface, "host" | "types" | "emit" | "state" | "http")
 }
 
 /// Whether `name` is a label name: `[a-zA-Z_][a-zA-Z0-9_]*`.

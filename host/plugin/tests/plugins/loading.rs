@@ -43,7 +43,7 @@ fn nothing_to_call() {
 fn another_contract() {
     let newer = r#"(component (instance $i) (export "weir:plugin/series@0.2.0" (instance $i)))"#;
     let e = wat(newer);
-    assert!(e.contains("built against weir:plugin 0.2.0, and this weir has 0.1.1: update weir"), "{e}");
+    assert!(e.contains("built against weir:plugin 0.2.0, and this weir has 0.1.2: update weir"), "{e}");
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn imports_that_plugins_do_not_get() {
     assert!(e.contains("imports wasi:sockets/tcp@0.2.0") && e.contains("no sockets"), "{e}");
     let newer = r#"(import "weir:plugin/host@0.1.9" (instance (export "fly" (func))))"#;
     let e = wat(&format!("(component {newer} {tail})"));
-    assert!(e.contains("built against weir:plugin 0.1.9, and this weir has 0.1.1: it needs what came later"), "{e}");
+    assert!(e.contains("built against weir:plugin 0.1.9, and this weir has 0.1.2: it needs what came later"), "{e}");
     assert!(e.contains("`fly`") && e.ends_with("update weir, or build the plugin without it"), "{e}");
     let newer = r#"(instance $j) (export "weir:plugin/spans@0.1.7" (instance $j))"#;
     let e = wat(&format!("(component {tail} {newer})"));
-    assert!(e.contains("built against weir:plugin 0.1.7, and this weir has 0.1.1: it exports spans@0.1.7"), "{e}");
+    assert!(e.contains("built against weir:plugin 0.1.7, and this weir has 0.1.2: it exports spans@0.1.7"), "{e}");
     let newer = r#"(import "weir:plugin/files@0.1.7" (instance (export "f" (func))))"#;
     let e = wat(&format!("(component {newer} {tail})"));
     assert!(e.contains("imports weir:plugin/files@0.1.7") && e.contains("update weir"), "{e}");

@@ -8,8 +8,10 @@ mod directory;
 mod faults;
 mod gathering;
 mod grants;
+mod http;
 mod inspect;
 mod loading;
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,7 +1,7 @@
-//! What wasmtime generates from `wit/v0.1.1`: nothing else may live here, and nothing of it leaves the parent module.
+//! What wasmtime generates from `wit/v0.1.2`: nothing else may live here, and nothing of it leaves the parent module.
 
 wasmtime::component::bindgen!({
-    path: "../../wit/v0.1.1",
+    path: "../../wit/v0.1.2",
     world: "everything",
     // Columns go out as slices: a batch is copied once, into the guest.
     ownership: Borrowing { duplicate_if_necessary: true },

@@ -6,6 +6,7 @@ mod check;
 mod emitted;
 mod fault;
 mod host;
+mod http;
 
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ use weir_pipeline::guest::{
 use crate::access::Access;
 use crate::engine::ticks;
 use crate::error::LoadReason;
+use crate::grants::Kind;
 use crate::seat::SHORTEST_INTERVAL;
 use crate::state::State;
 use crate::time_limit::{TimeLimit, Verdict};
 use crate::wasi;
 use bindings::exports::weir::plugin::{lifecycle, logs, samples, series, tick};
-use bindings::weir::plugin::{emit, host as host_imports, state as state_imports, types};
+use bindings::weir::plugin::{emit, host as host_imports, http as http_imports, state as state_imports, types};
 
 /// A component, linked: instances are made of it.
 pub(crate) struct Program {
@@ -46,6 +48,9 @@ impl Program {
         host_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         emit::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         state_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        if access.has(Kind::Http) {
+            http_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
+        }
         let pre = linker.instantiate_pre(component).map_err(shape)?;
         let has = |interface: &str| {
             component.get_export_index(None, format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
@@ -122,6 +127,7 @@ impl Instance {
     pub(crate) fn wants(&mut self, time: Duration) -> Result<Wants, CallError> {
         self.begin(time);
         self.store.data_mut().emitting.begin(false);
+        self.store.data_mut().waiting.begin(None);
         let store = &mut self.store;
         let mut wants = Wants::default();
         if let Some(guest) = &self.series {
@@ -224,6 +230,11 @@ impl Instance {
         self.store.data().limits.is_near_limit()
     }
 
+    /// How long the last call has waited for answers.
+    pub(crate) fn waited(&self) -> Duration {
+        self.store.data().time.waited()
+    }
+
     fn begin(&mut self, time: Duration) {
         let state = self.store.data_mut();
         state.limits.take_refusal();
@@ -231,6 +242,7 @@ impl Instance {
         state.take_last_words();
         state.emitting.begin(true);
         state.kept.begin();
+        state.waiting.begin(state.services.access.http.as_ref().map(|h| h.timeout));
         state.time = TimeLimit::begin(time);
         self.store.set_epoch_deadline(ticks(time));
     }

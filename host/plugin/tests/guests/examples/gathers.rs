@@ -116,7 +116,8 @@ impl tick::Guest for Plugin {
 
     fn tick(now: i64, last: bool) -> Result<(), String> {
         assert!(now > 1_700_000_000_000);
-        emit::samples(&samples(&["seen_by_tick", "last"], &[f64::from(SEEN.get()), f64::from(u8::from(last))])).unwrap();
+        emit::samples(&samples(&["seen_by_tick", "last"], &[f64::from(SEEN.get()), f64::from(u8::from(last))]))
+            .unwrap();
         Ok(())
     }
 }
