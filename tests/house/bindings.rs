@@ -20,6 +20,7 @@ const WORLDS: &[(&str, &[Item])] = &[
     ("samples", &[Item::Export("samples")]),
     ("logs", &[Item::Export("logs")]),
     ("emit", &[Item::Import("emit")]),
+    ("http", &[Item::Import("http")]),
     ("state", &[Item::Import("state")]),
     ("tick", &[Item::Export("tick")]),
 ];

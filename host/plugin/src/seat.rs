@@ -277,7 +277,9 @@ fn run(inbox: &Receiver<Order>, ticks: Ticks) {
                 }
             }
             Ok(Order::EndAll(done)) => {
-                all.iter_mut().for_each(|due| due.at = None);
+                for due in &mut all {
+                    due.at = None;
+                }
                 let end = |due: &Due| apart(&due.guest, |guest| end(guest, since_epoch()).is_some());
                 let ended: Vec<_> = all.iter().map(end).collect();
                 let any = ended.into_iter().map(|e| e.unwrap_or_else(|thread| thread.join().unwrap_or(false)));

@@ -5,6 +5,8 @@
 #[rustfmt::skip]
 pub mod emit;
 #[rustfmt::skip]
+pub mod http;
+#[rustfmt::skip]
 pub mod lifecycle;
 #[rustfmt::skip]
 pub mod logs;

@@ -86,6 +86,32 @@ pub(crate) mod emit {
     }
 }
 
+pub(crate) mod http {
+    use crate::bindings::http::weir::plugin::http;
+    use crate::http::{Refusal, Request, Response};
+
+    pub(crate) fn send(request: Request) -> Result<Response, Refusal> {
+        let request = http::Request {
+            method: request.method,
+            url: request.url,
+            headers: request.headers.into_iter().map(|(name, value)| http::Header { name, value }).collect(),
+            body: request.body,
+            timeout: request.timeout.map(|t| u32::try_from(t.as_millis()).unwrap_or(u32::MAX)),
+        };
+        let answer = http::send(&request).map_err(|refusal| match refusal {
+            http::Refusal::Malformed(why) => Refusal::Malformed(why),
+            http::Refusal::NotGranted(host) => Refusal::NotGranted(host),
+            http::Refusal::TooLarge(what) => Refusal::TooLarge(what),
+            http::Refusal::OverBudget => Refusal::OverBudget,
+            http::Refusal::Timeout(what) => Refusal::Timeout(what),
+            http::Refusal::Failed(why) => Refusal::Failed(why),
+            http::Refusal::NotNow => Refusal::NotNow,
+        })?;
+        let headers = answer.headers.into_iter().map(|h| (h.name, h.value)).collect();
+        Ok(Response { status: answer.status, headers, body: answer.body })
+    }
+}
+
 pub(crate) mod state {
     use crate::bindings::state::weir::plugin::state;
     use crate::state::Refusal;

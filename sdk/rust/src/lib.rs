@@ -42,7 +42,7 @@
 //!
 //! # More than answers
 //! [`emit`] makes new samples and lines; [`Tick`] is called over time, for what is summed up; [`state`] keeps values in weir for
-//! the next version of the plugin.
+//! the next version of the plugin; [`http`] asks servers that the operator has granted.
 //!
 //! # Speed
 //! Ask for little in `wants`: what is not asked for never crosses into the plugin. Give an answer by labels alone in
@@ -63,6 +63,7 @@ mod config;
 mod edit;
 pub mod emit;
 mod host;
+pub mod http;
 mod labels;
 pub mod log;
 mod logs;

@@ -14,7 +14,7 @@ use crate::tool::{Missing, Tool, run};
 
 /// Without an operating system: nothing is imported but weir's own interfaces.
 const BARE: &str = "wasm32-unknown-unknown";
-/// With one: for a plugin that asks for grants, whose `std::fs` and `std::env` are to work.
+/// With one: for a plugin that asks for grants of WASI, whose `std::fs` and `std::env` are to work.
 const WASI: &str = "wasm32-wasip2";
 
 /// Versions of what the SDK depends on: those of weir's own workspace.
@@ -66,7 +66,8 @@ impl Language for Rust {
 }
 
 fn target(project: &Project) -> &'static str {
-    if project.manifest.grants.is_empty() { BARE } else { WASI }
+    // requests are an interface of weir's own
+    if project.manifest.grants.iter().all(|asked| asked.kind == weir_plugin::Kind::Http) { BARE } else { WASI }
 }
 
 /// The build, with a profile of our own, so that a plugin is the same wherever its manifest stands.

@@ -98,7 +98,7 @@ pub mod weir {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "weir:plugin/state@0.1.1")]
+                    #[link(wasm_import_module = "weir:plugin/state@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -147,7 +147,7 @@ pub mod weir {
                     let len1 = vec1.len();
                     let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "weir:plugin/state@0.1.1")]
+                    #[link(wasm_import_module = "weir:plugin/state@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "set"]
                         fn wit_import3(
@@ -196,7 +196,7 @@ pub mod weir {
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "weir:plugin/state@0.1.1")]
+                    #[link(wasm_import_module = "weir:plugin/state@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "remove"]
                         fn wit_import1(_: *mut u8, _: usize);
@@ -229,7 +229,7 @@ pub mod weir {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "weir:plugin/state@0.1.1")]
+                    #[link(wasm_import_module = "weir:plugin/state@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "keys"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -316,7 +316,7 @@ A\x02\x01B\x0e\x01m\x02\x09too-large\x04full\x04\0\x07refusal\x03\0\0\x01p}\x01k
 \x02\x01@\x01\x03keys\0\x03\x04\0\x03get\x01\x04\x01j\0\x01\x01\x01@\x02\x03keys\
 \x05value\x02\0\x05\x04\0\x03set\x01\x06\x01@\x01\x03keys\x01\0\x04\0\x06remove\x01\
 \x07\x01ps\x01@\x01\x06prefixs\0\x08\x04\0\x04keys\x01\x09\x03\0\x17weir:plugin/\
-state@0.1.1\x05\0\x04\0\x0eweir:sdk/state\x04\0\x0b\x0b\x01\0\x05state\x03\0\0\0\
+state@0.1.2\x05\0\x04\0\x0eweir:sdk/state\x04\0\x0b\x0b\x01\0\x05state\x03\0\0\0\
 G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindge\
 n-rust\x060.63.0";
 #[inline(never)]

@@ -93,22 +93,22 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_weir_plugin_tick_0_1_1_cabi {
+                macro_rules! __export_weir_plugin_tick_0_1_2_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "weir:plugin/tick@0.1.1#interval")] unsafe extern "C" fn
+                        "weir:plugin/tick@0.1.2#interval")] unsafe extern "C" fn
                         export_interval() -> i32 { unsafe { $($path_to_types)*::
                         _export_interval_cabi::<$ty > () } } #[unsafe (export_name =
-                        "weir:plugin/tick@0.1.1#tick")] unsafe extern "C" fn
+                        "weir:plugin/tick@0.1.2#tick")] unsafe extern "C" fn
                         export_tick(arg0 : i64, arg1 : i32,) -> * mut u8 { unsafe {
                         $($path_to_types)*:: _export_tick_cabi::<$ty > (arg0, arg1) } }
-                        #[unsafe (export_name = "cabi_post_weir:plugin/tick@0.1.1#tick")]
+                        #[unsafe (export_name = "cabi_post_weir:plugin/tick@0.1.2#tick")]
                         unsafe extern "C" fn _post_return_tick(arg0 : * mut u8,) { unsafe
                         { $($path_to_types)*:: __post_return_tick::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_weir_plugin_tick_0_1_1_cabi;
+                pub use __export_weir_plugin_tick_0_1_2_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -239,7 +239,7 @@ macro_rules! __export_tick_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::weir::plugin::tick::__export_weir_plugin_tick_0_1_1_cabi!($ty
+        exports::weir::plugin::tick::__export_weir_plugin_tick_0_1_2_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::weir::plugin::tick); const _ :
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:weir:sdk:tick:imports and exports")]
@@ -248,7 +248,7 @@ macro_rules! __export_tick_impl {
         b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07f\x01A\x02\x01A\x02\x01\
 B\x05\x01@\0\0y\x04\0\x08interval\x01\0\x01j\0\x01s\x01@\x02\x03nowx\x04last\x7f\
-\0\x01\x04\0\x04tick\x01\x02\x04\0\x16weir:plugin/tick@0.1.1\x05\0\x04\0\x0dweir\
+\0\x01\x04\0\x04tick\x01\x02\x04\0\x16weir:plugin/tick@0.1.2\x05\0\x04\0\x0dweir\
 :sdk/tick\x04\0\x0b\x0a\x01\0\x04tick\x03\0\0\0G\x09producers\x01\x0cprocessed-b\
 y\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };

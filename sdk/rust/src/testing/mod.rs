@@ -5,12 +5,14 @@ mod apply;
 mod columns;
 pub(crate) mod emit;
 pub(crate) mod host;
+pub(crate) mod http;
 pub(crate) mod state;
 mod values;
 
 pub use columns::{LogLines, logs, samples, series};
 pub use emit::{emitted_lines, emitted_samples};
 pub use host::{counted, gauged, messages};
+pub use http::{answer, requests};
 pub use values::{LabelSet, Line, Sample, labels};
 
 use crate::{Error, Plugin};
