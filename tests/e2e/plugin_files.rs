@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use weir_rig::config::{file_logs, loki, plugin_dir};
 use weir_rig::lines::Writer;
-use weir_rig::{Receiver, Weir, build, until};
+use weir_rig::{Receiver, Weir, build, http, until};
 
 /// A component of one function that is as large as a plugin and far more work to compile.
 fn bomb() -> Vec<u8> {
@@ -125,6 +125,34 @@ async fn a_copy_that_stalls_half_way_is_refused_until_it_is_whole() {
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     std::io::Write::write_all(&mut file, rest).unwrap();
     scene.runs("two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_needs_more_is_shown_and_not_run() {
+    let mut scene = Scene::start("").await;
+    let plugins = scene.weir.url("/api/v1/plugins");
+    let own = async || {
+        let all = http::json(&plugins).await.unwrap();
+        all["plugins"].as_array().unwrap().iter().find(|p| p["name"] == "mark").cloned().unwrap()
+    };
+    let runs = own().await;
+    let asks = build::hostile("asks");
+    scene.put(&std::fs::read(&asks).unwrap());
+    let need = r#"{ kind = "http", hosts = ["HOST"] }"#;
+    let change = format!("sha256 {} to {}, needs now {need}", runs["sha256"].as_str().unwrap(), digest(&asks));
+    scene.says(&["the old version keeps running", &change.replace('"', "\\\"")]).await;
+    let shown = own().await;
+    assert_eq!((&shown["sha256"], &shown["change"]), (&runs["sha256"], &serde_json::Value::Null));
+    let pending =
+        serde_json::json!({ "from": runs["sha256"], "to": digest(&asks), "needsAdded": [need], "needsRemoved": [] });
+    assert_eq!(shown["pending"], pending);
+    assert!(shown["problem"].as_str().unwrap().contains(&format!("grant = [{need}]")), "{shown}");
+    scene.runs("one").await;
+    build::put_mark(&scene.plugins(), "two");
+    scene.runs("two").await;
+    let shown = own().await;
+    assert_eq!((&shown["pending"], &shown["change"]["from"]), (&serde_json::Value::Null, &runs["sha256"]));
+    assert_eq!(shown["change"]["needsAdded"], serde_json::json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,21 +11,22 @@ use std::time::Instant;
 use weir_telemetry::Metrics;
 
 use crate::access::Access;
+use crate::change::{Change, ChangeLog};
 use crate::custom::CustomMetrics;
 use crate::directory::{Changes, File};
 use crate::emission::{Budget, EmitLimits};
 use crate::engine::Runtime;
 use crate::error::{LoadError, LoadReason};
-use crate::grants::{self, Need};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
 use crate::http::{AT_ONCE, HttpFamilies, Outbound};
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
+use crate::outline::Outline;
 use crate::seat::{Seats, Ticker};
 use crate::settings::{PluginSettings, Settings};
 use crate::state::Services;
-use crate::store::{Compiled, Store, check_pin, is_component};
+use crate::store::{Compiled, Store, check_pin, is_component, sha256};
 use crate::threads::GuestThreads;
 
 /// The problem of a plugin that the configuration names, and that runs without its file.
@@ -55,8 +56,8 @@ pub(crate) struct Fleet {
     running: BTreeMap<String, Arc<WasmGuest>>,
     /// Why the newest version of a plugin does not run.
     problems: BTreeMap<String, String>,
-    /// What the last version that took another's place changed.
-    changes: BTreeMap<String, String>,
+    /// What other versions changed, or would.
+    changes: ChangeLog,
 }
 
 impl Fleet {
@@ -85,7 +86,7 @@ impl Fleet {
             seed: seed(),
             running: BTreeMap::new(),
             problems: BTreeMap::new(),
-            changes: BTreeMap::new(),
+            changes: ChangeLog::default(),
         };
         fleet.apply(settings, files)?;
         Ok(fleet)
@@ -109,8 +110,8 @@ impl Fleet {
         &self.problems
     }
 
-    /// What the newest version of plugins changed.
-    pub(crate) fn changes(&self) -> &BTreeMap<String, String> {
+    /// What the newest versions of plugins changed, or would.
+    pub(crate) fn changes(&self) -> &ChangeLog {
         &self.changes
     }
 
@@ -145,6 +146,16 @@ impl Fleet {
             self.custom.forget(name);
             self.kept.forget(name);
         }
+        for (name, guest) in &next {
+            if let Some(old) = self.running.get(name)
+                && let Some(change) = change(old.compiled(), guest.compiled())
+            {
+                tracing::info!(plugin = name, %change, "plugin loaded");
+                self.changes.made.insert(name.clone(), change);
+            }
+        }
+        self.changes.made.retain(|name, _| next.contains_key(name));
+        self.changes.pending.clear();
         self.running = next;
         self.settings = settings;
         self.problems = gone.into_iter().map(|name| (name, FILE_GONE.to_owned())).collect();
@@ -169,6 +180,8 @@ impl Fleet {
                 self.problems.insert(name, FILE_GONE.to_owned());
             } else {
                 self.problems.remove(&name);
+                self.changes.pending.remove(&name);
+                self.changes.made.remove(&name);
                 if self.running.remove(&name).is_some() {
                     tracing::info!(plugin = name, "plugin removed with its file");
                     self.metrics.reloaded(&name, "removed");
@@ -185,10 +198,14 @@ impl Fleet {
         match self.build(&self.settings, name, origin) {
             Ok(guest) => {
                 let change = self.running.get(name).and_then(|old| change(old.compiled(), guest.compiled()));
-                tracing::info!(plugin = name, sha256 = guest.compiled().sha256, change, "plugin loaded");
+                let sha256 = &guest.compiled().sha256;
                 if let Some(change) = change {
-                    self.changes.insert(name.to_owned(), change);
+                    tracing::info!(plugin = name, %change, "plugin loaded");
+                    self.changes.made.insert(name.to_owned(), change);
+                } else {
+                    tracing::info!(plugin = name, sha256, "plugin loaded");
                 }
+                self.changes.pending.remove(name);
                 self.metrics.reloaded(name, "ok");
                 self.problems.remove(name);
                 self.running.insert(name.to_owned(), guest);
@@ -197,12 +214,28 @@ impl Fleet {
             Err(error) => {
                 let old =
                     if self.running.contains_key(name) { "the old version keeps running" } else { "it does not run" };
-                tracing::warn!(plugin = name, %error, "plugin not loaded: {old}");
+                if let Some(change) = self.pending(name, origin) {
+                    tracing::warn!(plugin = name, %error, %change, "plugin not loaded: {old}");
+                    self.changes.pending.insert(name.to_owned(), change);
+                } else {
+                    tracing::warn!(plugin = name, %error, "plugin not loaded: {old}");
+                    self.changes.pending.remove(name);
+                }
                 self.metrics.reloaded(name, "error");
                 self.problems.insert(name.to_owned(), error.to_string());
                 false
             }
         }
+    }
+
+    /// What a version would change that does not run, where it is a component and takes another's place.
+    fn pending(&self, name: &str, origin: &Origin) -> Option<Change> {
+        let running = self.running.get(name)?.compiled();
+        let bytes =
+            read(&self.settings, origin, self.settings.plugins.get(name).cloned().unwrap_or_default().max_file_bytes)
+                .ok()?;
+        let outline = Outline::read(&bytes).ok()?;
+        Change::between((&running.sha256, &running.outline), (&sha256(&bytes), &outline))
     }
 
     /// All guests, in the order of their names, made on as many threads as there are processors: a start should not wait for twenty
@@ -304,22 +337,8 @@ impl Fleet {
     }
 }
 
-/// What is another in a new version of a plugin: its digest, and what it needs to be granted.
-fn change(old: &Compiled, new: &Compiled) -> Option<String> {
-    if old.sha256 == new.sha256 {
-        return None;
-    }
-    let (before, now) = (grants::needs(&old.outline), grants::needs(&new.outline));
-    let only = |a: &[Need], b: &[Need]| -> Vec<String> {
-        a.iter().filter(|n| !b.iter().any(|m| m.kind == n.kind)).map(|n| n.kind.to_string()).collect()
-    };
-    let mut text = vec![format!("sha256 {} to {}", old.sha256, new.sha256)];
-    for (what, kinds) in [("needs now", only(&now, &before)), ("needs no longer", only(&before, &now))] {
-        if !kinds.is_empty() {
-            text.push(format!("{what} {}", kinds.join(", ")));
-        }
-    }
-    Some(text.join(", "))
+fn change(old: &Compiled, new: &Compiled) -> Option<Change> {
+    Change::between((&old.sha256, &old.outline), (&new.sha256, &new.outline))
 }
 
 /// The bytes of a component. A file that grows while it is read ends at the limit.

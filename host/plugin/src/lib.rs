@@ -22,6 +22,7 @@
 
 mod access;
 mod breaker;
+mod change;
 mod compile;
 mod contract;
 mod custom;
@@ -54,6 +55,7 @@ mod threads;
 mod time_limit;
 mod wasi;
 
+pub use change::Change;
 pub use compile::{CompileError, compile_here};
 pub use emission::EmitTo;
 pub use error::{LoadError, LoadReason};

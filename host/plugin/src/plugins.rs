@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use weir_pipeline::guest::{CallError, Guest, Wants};
 use weir_telemetry::Metrics;
 
+use crate::change::{Change, ChangeLog};
 use crate::directory::{File, Watched, scan};
 use crate::error::{LoadError, LoadReason};
 use crate::fleet::Fleet;
@@ -61,8 +62,10 @@ pub struct PluginStatus {
     pub problem: Option<String>,
     /// Requests that this version has made and that were answered, and those that were not; `None` where it may make none.
     pub requests: Option<(u64, u64)>,
-    /// What the last version that took the place of another changed: digests, and what it needs to be granted.
-    pub change: Option<String>,
+    /// What the last version that took the place of another changed.
+    pub change: Option<Change>,
+    /// What its file's newest version would change, which does not run; [`PluginStatus::problem`] says why.
+    pub pending: Option<Change>,
 }
 
 /// All plugins, and the thread that watches their directory. Dropping it ends the thread; guests that are still
@@ -81,7 +84,7 @@ pub struct Plugins {
 struct Shown {
     running: Vec<Arc<WasmGuest>>,
     problems: BTreeMap<String, String>,
-    changes: BTreeMap<String, String>,
+    changes: ChangeLog,
 }
 
 enum Order {
@@ -311,11 +314,7 @@ fn read_dir(dir: &Path) -> Result<BTreeMap<String, File>, LoadReason> {
     scan(dir).map_err(|source| LoadReason::Directory { path: dir.to_owned(), source })
 }
 
-fn status(
-    running: &[Arc<WasmGuest>],
-    problems: &BTreeMap<String, String>,
-    changes: &BTreeMap<String, String>,
-) -> Vec<PluginStatus> {
+fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>, changes: &ChangeLog) -> Vec<PluginStatus> {
     let mut all: Vec<PluginStatus> = running
         .iter()
         .map(|guest| PluginStatus {
@@ -326,7 +325,8 @@ fn status(
             average_call: guest.average_call(),
             requests: guest.requests(),
             problem: problems.get(guest.name()).cloned(),
-            change: changes.get(guest.name()).cloned(),
+            change: changes.made.get(guest.name()).cloned(),
+            pending: changes.pending.get(guest.name()).cloned(),
         })
         .collect();
     let absent = problems.iter().filter(|(name, _)| !running.iter().any(|g| g.name() == name.as_str()));
@@ -339,6 +339,7 @@ fn status(
         requests: None,
         problem: Some(problem.clone()),
         change: None,
+        pending: None,
     }));
     all
 }

@@ -63,7 +63,7 @@ impl Store {
 
     /// The component of these bytes. What `settings` and the outline find wrong with it is found before it is compiled.
     pub(crate) fn load(&self, bytes: Vec<u8>, settings: &PluginSettings) -> Result<Compiled, LoadReason> {
-        let sha256 = hex(&Sha256::digest(&bytes));
+        let sha256 = sha256(&bytes);
         check_pin(&sha256, settings.sha256.as_deref())?;
         let outline = Arc::new(Outline::read(&bytes)?);
         crate::contract::check_exports(&outline.exports)?;
@@ -79,9 +79,14 @@ impl Store {
     }
 }
 
+/// Of a component's bytes, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Whether these bytes are the component of that SHA-256.
 pub(crate) fn is_component(bytes: &[u8], sha256: &str) -> bool {
-    hex(&Sha256::digest(bytes)) == sha256
+    self::sha256(bytes) == sha256
 }
 
 /// Whether a component is the one that the configuration wants.

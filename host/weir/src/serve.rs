@@ -9,7 +9,7 @@ use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_admin::{ReloadRequest, Source};
 use weir_model::Labels;
-use weir_plugin::{PluginState, PluginStatus};
+use weir_plugin::{Change, PluginState, PluginStatus};
 use weir_scrape::Health;
 use weir_telemetry::ledger::Snapshot;
 use weir_telemetry::{Ledger, Metrics};
@@ -129,6 +129,10 @@ fn labels(labels: Labels<'_>) -> Map<String, Value> {
     labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
+fn change(change: &Change) -> Value {
+    json!({ "from": change.from, "to": change.to, "needsAdded": change.added, "needsRemoved": change.removed })
+}
+
 fn plugin(status: &PluginStatus) -> Value {
     json!({
         "name": status.name,
@@ -141,5 +145,7 @@ fn plugin(status: &PluginStatus) -> Value {
         "averageCallSeconds": status.average_call.map(|d| d.as_secs_f64()),
         "requests": status.requests.map(|(answered, refused)| json!({ "answered": answered, "refused": refused })),
         "problem": status.problem,
+        "change": status.change.as_ref().map(change),
+        "pending": status.pending.as_ref().map(change),
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use weir_pipeline::guest::{Guest, SeriesBatch};
-use weir_plugin::{PluginSet, PluginSettings, PluginState, Plugins, Settings};
+use weir_plugin::{Grant, PluginSet, PluginSettings, PluginState, Plugins, Settings};
 use weir_telemetry::Metrics;
 
 use super::{config, embedded, metric, support};
@@ -98,7 +98,8 @@ fn plugins_come_and_go_with_their_files() {
     assert_eq!(rows(&*old), 2);
     assert_eq!(rows(&*d.plugins.current().guests[1]), 0);
     let change = d.plugins.status()[1].change.clone().unwrap();
-    assert!(change.starts_with("sha256 ") && change.contains(" to ") && !change.contains("needs"), "{change}");
+    assert!(change.from.len() == 64 && change.from != change.to, "{change}");
+    assert_eq!((change.to, change.added, change.removed), (d.plugins.status()[1].sha256.clone(), vec![], vec![]));
     fs::remove_file(d.path("b-c.wasm")).unwrap();
     assert_eq!(d.next(), ["b"]);
     assert_eq!(d.metric("weir_plugin_reloads_total{plugin=\"b-c\",result=\"removed\"}"), Some(1.0));
@@ -118,6 +119,40 @@ fn a_broken_file_changes_nothing() {
     fs::write(d.path("a.wasm"), support::wasm("bench_jobs")).unwrap();
     assert_eq!(d.next(), ["a"]);
     assert_eq!(d.plugins.status()[0].problem, None);
+}
+
+#[test]
+fn a_version_that_needs_more_waits_for_its_grant_and_is_shown() {
+    let mut d = Watching::open(|dir, _| fs::write(dir.join("a.wasm"), support::wasm("everything")).unwrap());
+    let runs = d.plugins.status()[0].sha256.clone();
+    fs::write(d.path("a.wasm"), support::wasm("asks")).unwrap();
+    assert!(d.problem("a").contains("needs a grant for http"));
+    let status = d.plugins.status().remove(0);
+    let pending = status.pending.unwrap();
+    assert_eq!((status.sha256, &pending.from, status.change), (runs.clone(), &runs, None));
+    assert_eq!(pending.added, [r#"{ kind = "http", hosts = ["HOST"] }"#]);
+    // Granted, it runs, and what it changed is said.
+    let mut settings = settings(d.dir.path());
+    let hosts = vec!["teams.example".to_owned()];
+    let granted = PluginSettings { grants: vec![Grant::Http { hosts, ca_file: None }], ..PluginSettings::default() };
+    settings.plugins = [("a".to_owned(), granted)].into();
+    d.plugins.apply(settings.clone()).unwrap();
+    let status = d.plugins.status().remove(0);
+    assert_eq!((status.change.as_ref(), status.pending, status.problem), (Some(&pending), None, None));
+    // Pinned, no other version comes, whatever it needs.
+    if let Some(plugin) = settings.plugins.get_mut("a") {
+        plugin.sha256 = Some(status.sha256);
+    }
+    d.plugins.apply(settings).unwrap();
+    d.next();
+    fs::write(d.path("a.wasm"), support::wasm("everything")).unwrap();
+    assert!(d.problem("a").contains("its sha256 is "));
+    let pending = d.plugins.status().remove(0).pending.unwrap();
+    assert_eq!((pending.to, pending.added.len(), pending.removed.len()), (runs, 0, 1));
+    // Back to the file that runs: nothing is pending.
+    fs::write(d.path("a.wasm"), support::wasm("asks")).unwrap();
+    d.next();
+    assert_eq!(d.plugins.status()[0].pending, None);
 }
 
 #[test]
