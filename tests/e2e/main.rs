@@ -5,6 +5,7 @@
 
 mod author;
 mod backends;
+mod cardinality_guard;
 mod client_auth;
 mod clock;
 mod commands;

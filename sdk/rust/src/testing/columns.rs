@@ -6,7 +6,9 @@ use crate::columns::{Strings, Table};
 use crate::labels::Sets;
 use crate::logs::LogColumns;
 use crate::samples::SampleColumns;
-use crate::{Error, Kind, Labels, Logs, LogsBatch, LogsWanted, Samples, SamplesBatch, Series, SeriesBatch};
+use crate::{
+    Error, Kind, Labels, Logs, LogsBatch, LogsWanted, Samples, SamplesBatch, SamplesWanted, Series, SeriesBatch,
+};
 use std::collections::BTreeMap;
 
 /// What a plugin makes of label sets: for each its labels, or `None` where it is dropped.
@@ -36,27 +38,12 @@ pub fn samples<P: Samples>(
     samples: impl IntoIterator<Item = Sample>,
 ) -> Result<Vec<Option<Sample>>, Error> {
     let mut out: Vec<Sample> = samples.into_iter().collect();
-    let wanted = plugin.wants();
-    let (mut sets, mut strings_of) = (SetColumns::default(), StringColumns::default());
-    let (mut kinds, mut values, mut at, mut start) = (vec![], vec![], vec![], vec![]);
-    for sample in &out {
-        sets.push(&sample.labels, &wanted.labels, &mut strings_of);
-        kinds.push(match sample.kind {
-            Kind::Float => 0,
-            Kind::Histogram => 1,
-            Kind::Stale => 2,
-        });
-        values.extend_from_slice(&sample.value.to_le_bytes());
-        at.extend_from_slice(if wanted.timestamps { sample.timestamp.to_le_bytes() } else { [0; 8] }.as_slice());
-        let start_of = if wanted.start_timestamps { sample.start_timestamp } else { 0 };
-        start.extend_from_slice(&start_of.to_le_bytes());
-    }
-    let columns = SampleColumns::new(out.len() as u32, sets.borrow(&strings_of, true), &kinds, &values);
-    let batch = SamplesBatch::new(columns.times(&at, &start));
+    let columns = SampleRows::new(&out, &plugin.wants());
+    let batch = columns.batch();
     plugin.process(&batch)?;
     let patch = batch.finish().unwrap_or_default();
     let mut rows: Vec<&mut LabelSet> = out.iter_mut().map(|s| &mut s.labels).collect();
-    relabel(&mut rows, strings_of.table.strings(), patch.labels.as_ref())?;
+    relabel(&mut rows, columns.strings.table.strings(), patch.labels.as_ref())?;
     for (row, bits) in times(&patch.changed, &patch.values)? {
         out.get_mut(row).ok_or("a changed row is past the last")?.value = f64::from_bits(bits.cast_unsigned());
     }
@@ -129,6 +116,55 @@ impl LogLines {
     /// # Errors
     /// The plugin's own.
     pub fn run<P: Logs>(&self, plugin: &mut P) -> Result<bool, Error> {
+        let batch = self.batch();
+        plugin.process(&batch)?;
+        Ok(batch.finish().is_some())
+    }
+}
+
+/// Samples made ready for many calls: for measuring a plugin.
+#[derive(Debug, Default)]
+pub struct SampleRows {
+    rows: u32,
+    strings: StringColumns,
+    sets: SetColumns,
+    kinds: Vec<u8>,
+    values: Vec<u8>,
+    timestamps: Vec<u8>,
+    start_timestamps: Vec<u8>,
+}
+
+impl SampleRows {
+    /// Samples as a plugin that wants this gets them.
+    pub fn new(samples: &[Sample], wanted: &SamplesWanted) -> Self {
+        let mut columns = Self { rows: samples.len() as u32, ..Self::default() };
+        for sample in samples {
+            columns.sets.push(&sample.labels, &wanted.labels, &mut columns.strings);
+            columns.kinds.push(match sample.kind {
+                Kind::Float => 0,
+                Kind::Histogram => 1,
+                Kind::Stale => 2,
+            });
+            columns.values.extend_from_slice(&sample.value.to_le_bytes());
+            let (at, start) = (wanted.timestamps, wanted.start_timestamps);
+            columns.timestamps.extend_from_slice(&if at { sample.timestamp } else { 0 }.to_le_bytes());
+            columns.start_timestamps.extend_from_slice(&if start { sample.start_timestamp } else { 0 }.to_le_bytes());
+        }
+        columns
+    }
+
+    /// A batch for [`Samples::process`].
+    pub fn batch(&self) -> SamplesBatch<'_> {
+        let sets = self.sets.borrow(&self.strings, true);
+        let columns = SampleColumns::new(self.rows, sets, &self.kinds, &self.values);
+        SamplesBatch::new(columns.times(&self.timestamps, &self.start_timestamps))
+    }
+
+    /// One call, answer included; says whether it changes anything.
+    ///
+    /// # Errors
+    /// The plugin's own.
+    pub fn run<P: Samples>(&self, plugin: &mut P) -> Result<bool, Error> {
         let batch = self.batch();
         plugin.process(&batch)?;
         Ok(batch.finish().is_some())

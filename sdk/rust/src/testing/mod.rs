@@ -9,7 +9,7 @@ pub(crate) mod http;
 pub(crate) mod state;
 mod values;
 
-pub use columns::{LogLines, logs, samples, series};
+pub use columns::{LogLines, SampleRows, logs, samples, series};
 pub use emit::{emitted_lines, emitted_samples};
 pub use host::{counted, gauged, messages};
 pub use http::{answer, requests};
