@@ -1,34 +1,27 @@
 //! The plugins that stand on pages, built as the page says and run in weir.
 
-use std::path::Path;
-
 use crate::author;
 use tempfile::TempDir;
 use weir_rig::example::{Example, code};
 use weir_rig::target::Target;
 use weir_rig::{Receiver, Weir, build, eventually, until};
 
-/// Makes a package of what is on pages. Its dependencies have the versions of this repository's lock file.
-fn package(dir: &Path, manifest: &str, source: &str) {
-    let clone = build::root();
-    let sdk = clone.join("sdk/rust");
-    assert!(manifest.contains("\"../weir/sdk/rust\""), "{manifest}");
-    std::fs::create_dir_all(dir.join("src")).unwrap();
-    std::fs::write(dir.join("Cargo.toml"), manifest.replace("../weir/sdk/rust", sdk.to_str().unwrap())).unwrap();
-    std::fs::write(dir.join("src/lib.rs"), source).unwrap();
-    std::fs::copy(clone.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn first_plugin() {
     let dir = TempDir::new().unwrap();
     let example = Example::read("first-plugin");
     let page = example.file("README.md");
-    let quiet = dir.path().join("quiet");
-    package(&quiet, &code(&page, "toml", "[package]"), &code(&page, "rust", "weir_sdk::export!"));
-    let told = build::own_tests(&quiet);
-    assert!(told.contains("good_health_checks_are_dropped_and_bad_ones_kept ... ok"), "{told}");
-    build::put(&build::own(&quiet, "quiet"), &dir.path().join("plugins"), "quiet");
+    for (language, part, file) in
+        [("rust", "weir_sdk::export!", "src/lib.rs"), ("toml", "[[case]]", "tests/quiet.toml")]
+    {
+        let there = std::fs::read_to_string(example.file(file)).unwrap();
+        assert_eq!(code(&page, language, part), there, "{file} is what stands on the page");
+    }
+    let folder = example.file("");
+    let told = author::good(&author::weir_in(&folder, &["plugin", "test"]));
+    assert!(told.contains("2 cases passed"), "{told}");
+    let plugin = dir.path().join("plugins/quiet.wasm");
+    author::good(&author::weir_in(&folder, &["plugin", "build", "-o", plugin.to_str().unwrap()]));
 
     let log = dir.path().join("access.log");
     std::fs::write(&log, "GET /healthz 200 2ms\nGET /healthz 503 9ms\nGET /readyz 200 1ms\nGET /cart 200 7ms\n")

@@ -65,25 +65,6 @@ fn put_version(dir: &Path, guest: &str, version: &str) {
     put(&component(&root(), &format!("weir-guest-{guest}"), features), dir, guest);
 }
 
-/// The component of a package of its own at `package`, as its author would build it.
-pub fn own(package: &Path, name: &str) -> PathBuf {
-    let target = first_plugin();
-    run(cargo()
-        .current_dir(package)
-        .args(["build", "--release", "--target", "wasm32-wasip2", "--target-dir"])
-        .arg(&target));
-    target.join("wasm32-wasip2/release").join(format!("{name}.wasm"))
-}
-
-/// The native tests of a package of its own at `package`; what they print.
-pub fn own_tests(package: &Path) -> String {
-    run(cargo().current_dir(package).args(["test", "--target-dir"]).arg(first_plugin()))
-}
-
-fn first_plugin() -> PathBuf {
-    target().join("components/first-plugin")
-}
-
 /// A hostile guest of `host/plugin/tests/guests`.
 pub fn hostile(guest: &str) -> PathBuf {
     let package = root().join("host/plugin/tests/guests");
