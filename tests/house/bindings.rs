@@ -22,6 +22,7 @@ const WORLDS: &[(&str, &[Item])] = &[
     ("emit", &[Item::Import("emit")]),
     ("http", &[Item::Import("http")]),
     ("state", &[Item::Import("state")]),
+    ("verdicts", &[Item::Import("verdicts")]),
     ("tick", &[Item::Export("tick")]),
 ];
 

@@ -45,6 +45,12 @@ impl Chain {
         }
     }
 
+    /// What verdicts are kept under: differs between any two chains of one pipeline, and changes when a guest takes back what it has
+    /// said. Read before guests are asked.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { generation: self.generation, forgotten: self.stages.iter().map(|s| s.guest.forgotten()).sum() }
+    }
+
     /// The first stage that looks at samples; the number of stages where none does.
     pub(crate) fn samples_from(&self) -> usize {
         self.stages.iter().position(|s| s.guest.wants().samples.is_some()).unwrap_or(self.stages.len())
@@ -61,6 +67,21 @@ impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.stages.iter().map(|s| s.guest.name()).collect();
         f.debug_struct("Chain").field("generation", &self.generation).field("stages", &names).finish_non_exhaustive()
+    }
+}
+
+/// See [`Chain::stamp`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    generation: u64,
+    /// Of all its guests together: it only grows.
+    forgotten: u64,
+}
+
+impl Stamp {
+    /// Both in one number that differs, but by a chance of 2⁻⁶⁴, where one of them does.
+    pub(crate) fn mixed(self) -> u64 {
+        self.generation.wrapping_add(self.forgotten.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
 

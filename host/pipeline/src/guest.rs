@@ -329,6 +329,11 @@ pub trait Guest: Send + Sync {
     /// Which interfaces it has and what they read.
     fn wants(&self) -> &Wants;
 
+    /// How often the guest has said that its verdicts no longer hold: what was kept before a change of this number is asked again.
+    fn forgotten(&self) -> u64 {
+        0
+    }
+
     /// What becomes of the records of a failed call.
     fn on_error(&self) -> OnError;
 

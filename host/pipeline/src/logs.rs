@@ -17,7 +17,7 @@ use weir_telemetry::{Passage, PipelineAccount, Signal, SourceAccount};
 use call::run_logs;
 use edits::rebuild;
 
-use crate::chain::{Chain, ChainSlot, Stage};
+use crate::chain::{Chain, ChainSlot, Stage, Stamp};
 use crate::edit::SetKind;
 use crate::guest::{Guest, LogsEdit, OnError};
 use crate::metrics::{processors, stages_of};
@@ -61,7 +61,7 @@ pub struct LogsPipeline {
 /// Kept verdicts on streams, of one chain.
 #[derive(Default)]
 struct Verdicts {
-    generation: u64,
+    stamp: Stamp,
     /// By stage and the stream's labels before it: those after it, or `None` where it dropped the stream.
     kept: HashMap<(usize, LabelSet), Option<LabelSet>>,
 }
@@ -187,12 +187,13 @@ impl LogsPipeline {
         batch: &mut LogBatch,
         work: &mut Workspace,
     ) -> Result<(), Stopped> {
+        let stamp = chain.stamp();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.streams.len());
         let mut candidates = vec![];
         {
             let mut verdicts = lock(&self.verdicts);
-            if verdicts.generation != chain.generation || verdicts.kept.len() > MAX_VERDICTS {
-                *verdicts = Verdicts { generation: chain.generation, kept: HashMap::new() };
+            if verdicts.stamp != stamp || verdicts.kept.len() > MAX_VERDICTS {
+                *verdicts = Verdicts { stamp, kept: HashMap::new() };
             }
             for (i, labels) in batch.streams.iter().enumerate() {
                 outcomes.push(match verdicts.kept.get(&(number, labels.clone())) {
@@ -219,7 +220,7 @@ impl LogsPipeline {
                         continue;
                     }
                 };
-                if candidate.keep && verdicts.generation == chain.generation {
+                if candidate.keep && verdicts.stamp == stamp {
                     verdicts.kept.insert((number, batch.streams[index].clone()), after.clone());
                 }
                 outcomes[index] = after.map_or(Outcome::Ends("verdict"), Outcome::Labels);

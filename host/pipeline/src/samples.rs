@@ -5,7 +5,7 @@ use rapidhash::fast::RandomState;
 use weir_model::page::NORMAL_NAN;
 use weir_model::{LabelSet, Labels, LabelsBuilder, STALE_NAN, Sample, Slot};
 
-use crate::chain::{Chain, Stage};
+use crate::chain::{Chain, Stage, Stamp};
 use crate::columns::ColumnBuilder;
 use crate::edit::{EditedSets, SetKind, apply_label_edit};
 use crate::guest::{CallError, Interface, MAX_BYTES, MAX_ROWS, OnError, SamplesBatch, SamplesEdit, SamplesWanted};
@@ -45,7 +45,7 @@ pub(crate) struct SampleStages {
     /// Kept verdicts by stage number, then by hash of the labels; of this chain only.
     verdicts: HashMap<usize, HashMap<u64, Verdict, RandomState>>,
     hasher: RandomState,
-    generation: u64,
+    stamp: Stamp,
 }
 
 impl SampleStages {
@@ -72,9 +72,10 @@ impl SampleStages {
     ) -> EditedSets {
         let mut edited = std::mem::take(&mut work.edited);
         edited.reset(rows.len());
-        if self.generation != chain.generation {
+        let stamp = chain.stamp();
+        if self.stamp != stamp {
             self.verdicts.clear();
-            self.generation = chain.generation;
+            self.stamp = stamp;
         }
         for (number, stage) in chain.stages.iter().enumerate().skip(chain.samples_from()) {
             let wants = stage.guest.wants();

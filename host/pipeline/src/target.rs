@@ -89,10 +89,11 @@ impl TargetPipeline {
     /// Settles what the next page passes through. The number changes when slots start over.
     pub(crate) fn pin(&mut self) -> u64 {
         let chain = self.pipeline.chain.load();
-        let generation = chain.generation;
-        self.chain = Some(chain.behind(self.behind.as_deref()));
+        let chain = chain.behind(self.behind.as_deref());
+        let stamp = chain.stamp();
+        self.chain = Some(chain);
         self.pinned_generation = self.pipeline.sink_generation();
-        generation.wrapping_add(self.pinned_generation << 32)
+        stamp.mixed().wrapping_add(self.pinned_generation << 32)
     }
 
     pub(crate) fn writers(&self) -> &Arc<Writers> {

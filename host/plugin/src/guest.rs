@@ -57,6 +57,8 @@ pub(crate) struct WasmGuest {
     /// By pipeline, where it has one instance for each and this is none of them.
     bound: Mutex<BTreeMap<String, Weak<Bound>>>,
     ticker: Arc<Ticker>,
+    /// How often it said that its verdicts no longer hold.
+    forgotten: AtomicU64,
     /// Keeps the clock running as long as calls may need to be ended.
     runtime: Arc<Runtime>,
 }
@@ -101,6 +103,7 @@ impl WasmGuest {
             seated: None,
             bound: Mutex::default(),
             ticker: ticker.clone(),
+            forgotten: AtomicU64::new(0),
             runtime: runtime.clone(),
             compiled,
             settings,
@@ -158,6 +161,7 @@ impl WasmGuest {
             seated: Some(Seated { seat, version, pipeline: pipeline.to_owned() }),
             bound: Mutex::default(),
             ticker: self.ticker.clone(),
+            forgotten: AtomicU64::new(0),
             runtime: self.runtime.clone(),
         }
     }
@@ -180,7 +184,7 @@ impl WasmGuest {
     /// Calls `tick` at this time, in milliseconds since the epoch. What it emits counts at once: no pipeline waits for its answer.
     pub(crate) fn tick(&self, now: i64, last: bool) -> Result<(), CallError> {
         let mut time = Allowance::whole(self.settings.timeout);
-        let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
+let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
         match &outcome {
             Ok(_) => self.worked(),
             Err(CallError::Resting { .. }) => {}
@@ -189,7 +193,10 @@ impl WasmGuest {
                 self.broke(self.breaker.failed(Instant::now()));
             }
         }
-        outcome.map(|emission| self.emit(emission))
+        outcome.map(|ticked| {
+            self.forgotten.fetch_add(u64::from(ticked.forgets), Ordering::Release);
+            self.emit(ticked.emission);
+        })
     }
 
     fn in_pipelines(&self) -> Vec<Arc<Bound>> {
@@ -377,6 +384,10 @@ impl Guest for WasmGuest {
 
     fn wants(&self) -> &Wants {
         &self.wants
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     fn on_error(&self) -> OnError {

@@ -142,6 +142,10 @@ impl Guest for Bound {
         self.guest.wants()
     }
 
+    fn forgotten(&self) -> u64 {
+        self.guest.forgotten()
+    }
+
     fn on_error(&self) -> OnError {
         self.guest.on_error()
     }

@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) kept: Draft,
     /// How long the call that is under way may yet wait for answers.
     pub(crate) waiting: Waiting,
+    /// Whether it said, in the tick that is under way, that its verdicts no longer hold.
+    pub(crate) forgets: bool,
     /// What it has open.
     pub(crate) table: ResourceTable,
     output: LineBuffer,
@@ -100,6 +102,7 @@ impl State {
             services,
             emitting: Emitting::default(),
             kept: Draft::new(kept),
+            forgets: false,
             table,
             output: LineBuffer::default(),
         }

@@ -1,6 +1,5 @@
 //! Thins log lines out: repeats go, then a share of the rest is kept, then no more than a rate.
 
-mod duration;
 mod rate;
 mod recent;
 mod repeats;

@@ -3,8 +3,8 @@
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use weir_sdk::{Error, LogRow};
 
-use crate::duration;
 use crate::recent::Recent;
+use weir_sdk::duration;
 
 const LOW: RapidSecrets = RapidSecrets::seed(1);
 const HIGH: RapidSecrets = RapidSecrets::seed(2);
@@ -53,7 +53,7 @@ struct Bucket {
 
 impl Rate {
     pub(crate) fn new(written: AsWritten) -> Result<Self, Error> {
-        let per = duration::parse(&written.per).map_err(|e| format!("config.rate.per: {e}"))?;
+        let per = duration::parse(&written.per).map_err(|e| format!("config.rate.per: {e}"))?.as_nanos() as i64;
         if written.lines == 0 {
             return Err("config.rate.lines: must be 1 or more; keep.share = 0 drops all".into());
         }

@@ -3,8 +3,8 @@
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use weir_sdk::{Error, LogRow};
 
-use crate::duration;
 use crate::recent::Recent;
+use weir_sdk::duration;
 
 const LOW: RapidSecrets = RapidSecrets::seed(3);
 const HIGH: RapidSecrets = RapidSecrets::seed(4);
@@ -51,7 +51,8 @@ pub(crate) enum Seen {
 
 impl Repeats {
     pub(crate) fn new(written: &AsWritten) -> Result<Self, Error> {
-        let window = duration::parse(&written.window).map_err(|e| format!("config.dedup.window: {e}"))?;
+        let window =
+            duration::parse(&written.window).map_err(|e| format!("config.dedup.window: {e}"))?.as_nanos() as i64;
         if !(1..=1_000_000).contains(&written.remember) {
             return Err(format!("config.dedup.remember: {} is not between 1 and 1000000", written.remember).into());
         }

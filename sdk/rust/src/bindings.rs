@@ -20,3 +20,5 @@ pub mod state;
 pub mod tick;
 #[rustfmt::skip]
 pub mod types;
+#[rustfmt::skip]
+pub mod verdicts;

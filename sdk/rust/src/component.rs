@@ -126,6 +126,10 @@ pub(crate) mod state {
     }
 }
 
+pub(crate) mod verdicts {
+    pub(crate) use crate::bindings::verdicts::weir::plugin::verdicts::forget;
+}
+
 fn with<P: Instance, R>(act: impl FnOnce(&mut P) -> R) -> Result<R, String> {
     P::cell().with_borrow_mut(|plugin| plugin.as_mut().map(act)).ok_or_else(|| "not configured".into())
 }

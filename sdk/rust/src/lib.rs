@@ -42,7 +42,8 @@
 //!
 //! # More than answers
 //! [`emit`] makes new samples and lines; [`Tick`] is called over time, for what is summed up; [`state`] keeps values in weir for
-//! the next version of the plugin; [`http`] asks servers that the operator has granted.
+//! the next version of the plugin; [`http`] asks servers that the operator has granted; [`verdicts`] has weir ask
+//! again what it keeps of [`Series`].
 //!
 //! # Speed
 //! Ask for little in `wants`: what is not asked for never crosses into the plugin. Give an answer by labels alone in
@@ -60,6 +61,7 @@ mod columns;
 #[cfg(target_family = "wasm")]
 mod component;
 mod config;
+pub mod duration;
 mod edit;
 pub mod emit;
 mod host;
@@ -73,6 +75,7 @@ pub mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod tick;
+pub mod verdicts;
 
 pub use host::{Level, counter, gauge, write_log};
 pub use labels::{Labels, Symbol, Text};

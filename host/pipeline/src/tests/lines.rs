@@ -179,4 +179,9 @@ async fn a_stream_is_judged_once() {
     }
     assert_eq!(sink.0.lock().unwrap().len(), 3);
     assert_eq!(guest.asked.load(Ordering::Relaxed), 2);
+    guest.forgotten.fetch_add(1, Ordering::Relaxed);
+    for _ in 0..2 {
+        pipeline.accept(batch(&["x"]), &mut source(Signal::Lines).passage(0)).await;
+    }
+    assert_eq!(guest.asked.load(Ordering::Relaxed), 3, "once more, for the guest took back what it had said");
 }

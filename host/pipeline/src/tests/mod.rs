@@ -41,6 +41,7 @@ pub(crate) struct TestGuest {
     /// What each call is said to take.
     takes: Duration,
     asked: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 impl TestGuest {
@@ -70,6 +71,9 @@ impl Guest for TestGuest {
     }
     fn wants(&self) -> &Wants {
         &self.wants
+    }
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
     fn on_error(&self) -> OnError {
         self.on_error

@@ -294,6 +294,36 @@ async fn labels_that_depend_on_the_value_move_the_series() {
     target.page(&[("a", 1.0)]).await;
     assert_eq!(sinks.take(), got(&[(low, 4000, "1"), (high, 4000, "stale")]));
     assert_eq!(guests[1].asked.load(Ordering::Relaxed), 2, "late verdicts are kept too");
+    guests[1].forgotten.fetch_add(1, Ordering::Relaxed);
+    target.page(&[("a", 1.0)]).await;
+    target.page(&[("a", 1.0)]).await;
+    assert_eq!(guests[1].asked.load(Ordering::Relaxed), 3, "and asked again when the guest says so");
+}
+
+#[tokio::test]
+async fn a_guest_that_takes_its_verdicts_back_is_asked_about_everything_again() {
+    let sinks = Arc::new(TestSinks::default());
+    let now = Arc::new(std::sync::Mutex::new("one"));
+    let theirs = now.clone();
+    let table = TestGuest::series(move |batch: &SeriesBatch| {
+        let mut added = Symbols::default();
+        let base = batch.symbols.len() as u32;
+        let (name, value) = (base + added.push("table"), base + added.push(*theirs.lock().unwrap()));
+        let assigned = (0..batch.rows).map(|row| [row, name, value]).collect();
+        Ok(Verdicts { labels: Some(LabelEdit { added, assigned, removed: vec![] }), ..Verdicts::default() })
+    });
+    let (pipeline, guests) = pipeline(vec![table], &sinks);
+    let mut target = Target::new(&pipeline);
+    let (one, two) = (r#"{__name__="a", table="one"}"#, r#"{__name__="a", table="two"}"#);
+    target.page(&[("a", 1.0)]).await;
+    *now.lock().unwrap() = "two";
+    target.page(&[("a", 2.0)]).await;
+    assert_eq!(sinks.take(), got(&[(one, 1000, "1"), (one, 2000, "2")]), "the verdict is kept");
+    guests[0].forgotten.fetch_add(1, Ordering::Relaxed);
+    target.page(&[("a", 3.0)]).await;
+    assert_eq!(sinks.take(), got(&[(one, 3000, "stale"), (two, 3000, "3")]));
+    target.page(&[("a", 4.0)]).await;
+    assert_eq!(guests[0].asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]

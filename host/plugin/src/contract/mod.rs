@@ -73,7 +73,7 @@ pub(crate) fn check_exports(names: &[String]) -> Result<(), LoadReason> {
 
 /// Whether the contract has an interface of this name to import.
 pub(crate) fn offers(interface: &str) -> bool {
-    matches!(interface, "host" | "types" | "emit" | "state" | "http")
+    matches!(interface, "host" | "types" | "emit" | "state" | "verdicts" | "http")
 }
 
 /// Whether `name` is a label name: `[a-zA-Z_][a-zA-Z0-9_]*`.

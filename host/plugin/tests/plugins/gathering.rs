@@ -148,3 +148,18 @@ fn a_plugin_is_called_over_time_and_once_more_at_its_end() {
     rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [3.0, 1.0]));
     assert!(!rig.one.plugins.end_ticks(), "nothing was gathered since");
 }
+
+#[test]
+fn verdicts_are_taken_back_by_a_tick_and_by_nothing_else() {
+    let rig = rig();
+    let guest = rig.in_pipeline("logs");
+    call(&guest, &["emit"]).unwrap();
+    rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [1.0, 0.0]));
+    assert_eq!(guest.forgotten(), 0);
+    call(&guest, &["forget", "emit"]).unwrap();
+    rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [2.0, 0.0]));
+    assert_eq!(guest.forgotten(), 1);
+    rig.heard.take();
+    rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [2.0, 0.0]));
+    assert_eq!(guest.forgotten(), 1, "a tick that says nothing takes nothing back");
+}

@@ -8,12 +8,14 @@ pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod state;
 mod values;
+pub(crate) mod verdicts;
 
 pub use columns::{LogLines, SampleRows, logs, samples, series};
 pub use emit::{emitted_lines, emitted_samples};
 pub use host::{counted, gauged, messages};
 pub use http::{answer, requests};
 pub use values::{LabelSet, Line, Sample, labels};
+pub use verdicts::forgotten;
 
 use crate::{Error, Plugin};
 

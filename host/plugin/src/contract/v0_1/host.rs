@@ -1,6 +1,6 @@
 //! What the contract offers a guest. None of it can fail: what is wrong is ignored and counted.
 
-use super::bindings::weir::plugin::{emit, host, state, types};
+use super::bindings::weir::plugin::{emit, host, state, types, verdicts};
 use super::emitted;
 use crate::emission::EmitRefusal;
 use crate::guest_log::Level;
@@ -83,6 +83,13 @@ impl state::Host for State {
 
     fn keys(&mut self, prefix: String) -> Vec<String> {
         self.kept.keys(&prefix)
+    }
+}
+
+impl verdicts::Host for State {
+    fn forget(&mut self) {
+        // of a call that is no tick nobody asks
+        self.forgets = true;
     }
 }
 

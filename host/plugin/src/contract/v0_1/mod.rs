@@ -25,7 +25,7 @@ use crate::state::State;
 use crate::time_limit::{TimeLimit, Verdict};
 use crate::wasi;
 use bindings::exports::weir::plugin::{lifecycle, logs, samples, series, tick};
-use bindings::weir::plugin::{emit, host as host_imports, http as http_imports, state as state_imports, types};
+use bindings::weir::plugin::{emit, host as host_imports, http as http_imports, state as state_imports, types, verdicts};
 
 /// A component, linked: instances are made of it.
 pub(crate) struct Program {
@@ -51,6 +51,7 @@ impl Program {
         if access.has(Kind::Http) {
             http_imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         }
+        verdicts::add_to_linker::<_, HasSelf<_>>(&mut linker, |s: &mut State| s).map_err(shape)?;
         let pre = linker.instantiate_pre(component).map_err(shape)?;
         let has = |interface: &str| {
             component.get_export_index(None, format!("weir:plugin/{interface}@{}", super::VERSION)).is_some()
@@ -102,6 +103,14 @@ impl Program {
             store,
         })
     }
+}
+
+/// What a tick came to.
+pub(crate) struct Ticked {
+    /// What it emitted.
+    pub(crate) emission: Emission,
+    /// Whether the verdicts of before no longer hold.
+    pub(crate) forgets: bool,
 }
 
 /// One instance. After an error other than [`CallError::Refused`] it must not be called again.
@@ -204,13 +213,14 @@ impl Instance {
         Ok(edit)
     }
 
-    /// Calls `tick` and returns what it emitted.
-    pub(crate) fn tick(&mut self, now: i64, last: bool, time: Duration) -> Result<Emission, CallError> {
+    /// Calls `tick`.
+    pub(crate) fn tick(&mut self, now: i64, last: bool, time: Duration) -> Result<Ticked, CallError> {
         self.begin(time);
+        self.store.data_mut().forgets = false;
         let guest = self.tick.as_ref().ok_or_else(|| absent("tick"))?;
         let answer = guest.call_tick(&mut self.store, now, last);
         fault::answered(&mut self.store, answer)?;
-        Ok(self.effects())
+        Ok(Ticked { forgets: self.store.data().forgets, emission: self.effects() })
     }
 
     /// The call has succeeded: what it kept counts, and what it emitted comes back.

@@ -1,15 +1,16 @@
 //! Emits, keeps and gathers by the word of each line: what the host makes of it is checked by its tests.
 //!
 //! `emit` counts it and emits `seen_total`; `line` emits a line; `bad` emits a series without a name; `trap` and `refuse` emit and
-//! keep, and fail then; `flood` emits more than anybody may.
+//! keep, and fail then; `flood` emits more than anybody may; `forget` takes back its verdicts, in the call and in the next tick.
 
 wit_bindgen::generate!({
-    path: "../../../../wit/v0.1.1",
+    path: "../../../../wit/v0.1.2",
     inline: "package weir:guests; world gathers {
-        include weir:plugin/logs-plugin@0.1.1;
-        include weir:plugin/emitting@0.1.1;
-        include weir:plugin/stateful@0.1.1;
-        include weir:plugin/ticking@0.1.1;
+        include weir:plugin/logs-plugin@0.1.2;
+        include weir:plugin/emitting@0.1.2;
+        include weir:plugin/stateful@0.1.2;
+        include weir:plugin/reconsidering@0.1.2;
+        include weir:plugin/ticking@0.1.2;
     }",
     world: "weir:guests/gathers",
     generate_all,
@@ -21,12 +22,14 @@ use exports::weir::plugin::{lifecycle, logs, tick};
 use guests::{column, floats, strings, table};
 use weir::plugin::emit::{self, LineColumns, Refusal, SampleColumns};
 use weir::plugin::state;
+use weir::plugin::verdicts;
 use weir::plugin::types::{LabelSets, LabelsWanted, Symbols};
 
 struct Plugin;
 
 thread_local! {
     static SEEN: Cell<u32> = const { Cell::new(0) };
+    static FORGET: Cell<bool> = const { Cell::new(false) };
 }
 
 fn samples(names: &[&str], values: &[f64]) -> SampleColumns {
@@ -98,6 +101,11 @@ impl logs::Guest for Plugin {
                     seen();
                     return Err("as the line says".to_owned());
                 }
+                "forget" => {
+                    // does nothing here
+                    verdicts::forget();
+                    FORGET.set(true);
+                }
                 "flood" => match emit::samples(&samples(&["flood"], &vec![1.0; 101_000])) {
                     Err(Refusal::OverBudget) => {}
                     _ => return Err("a flood was taken".to_owned()),
@@ -116,6 +124,9 @@ impl tick::Guest for Plugin {
 
     fn tick(now: i64, last: bool) -> Result<(), String> {
         assert!(now > 1_700_000_000_000);
+        if FORGET.take() {
+            verdicts::forget();
+        }
         emit::samples(&samples(&["seen_by_tick", "last"], &[f64::from(SEEN.get()), f64::from(u8::from(last))]))
             .unwrap();
         Ok(())
