@@ -184,7 +184,7 @@ impl WasmGuest {
     /// Calls `tick` at this time, in milliseconds since the epoch. What it emits counts at once: no pipeline waits for its answer.
     pub(crate) fn tick(&self, now: i64, last: bool) -> Result<(), CallError> {
         let mut time = Allowance::whole(self.settings.timeout);
-let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
+        let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
         match &outcome {
             Ok(_) => self.worked(),
             Err(CallError::Resting { .. }) => {}

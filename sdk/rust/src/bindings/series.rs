@@ -12,7 +12,7 @@ pub mod exports {
         pub mod plugin {
             /// Optional: decides by labels alone. The host asks once for each new label set and keeps the answer with the series or
             /// the log stream, so in steady state such a plugin costs nothing. The answer must depend on nothing but the labels and
-            /// the configuration.
+            /// the configuration; where it depends on more, see `verdicts`.
             ///
             /// A log stream's labels are a set as well (one without `__name__`): the same plugin serves metrics and logs.
             #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
