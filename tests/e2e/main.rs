@@ -34,3 +34,4 @@ mod remote_write_2;
 mod same_as_prometheus;
 mod staleness;
 mod swap;
+mod tables_and_pieces;
