@@ -4,7 +4,7 @@
 #[allow(dead_code, clippy::all)]
 pub mod weir {
     pub mod plugin {
-        /// Optional to import, since 0.1.1: the verdicts that the host keeps of this plugin's `series`, for a plugin that decides by something
+        /// Optional to import, since 0.1.2: the verdicts that the host keeps of this plugin's `series`, for a plugin that decides by something
         /// else beside labels and configuration: a table in a file, say.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod verdicts {
@@ -19,7 +19,7 @@ pub mod weir {
             pub fn forget() -> () {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "weir:plugin/verdicts@0.1.1")]
+                    #[link(wasm_import_module = "weir:plugin/verdicts@0.1.2")]
                     unsafe extern "C" {
                         #[link_name = "forget"]
                         fn wit_import0();
@@ -43,7 +43,7 @@ pub mod weir {
 #[allow(clippy::octal_escapes)]
 pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 204] = *b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07N\x01A\x02\x01A\x02\x01\
-B\x02\x01@\0\x01\0\x04\0\x06forget\x01\0\x03\0\x1aweir:plugin/verdicts@0.1.1\x05\
+B\x02\x01@\0\x01\0\x04\0\x06forget\x01\0\x03\0\x1aweir:plugin/verdicts@0.1.2\x05\
 \0\x04\0\x11weir:sdk/verdicts\x04\0\x0b\x0e\x01\0\x08verdicts\x03\0\0\0G\x09prod\
 ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
 0.63.0";

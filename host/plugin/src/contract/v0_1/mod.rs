@@ -25,7 +25,9 @@ use crate::state::State;
 use crate::time_limit::{TimeLimit, Verdict};
 use crate::wasi;
 use bindings::exports::weir::plugin::{lifecycle, logs, samples, series, tick};
-use bindings::weir::plugin::{emit, host as host_imports, http as http_imports, state as state_imports, types, verdicts};
+use bindings::weir::plugin::{
+    emit, host as host_imports, http as http_imports, state as state_imports, types, verdicts,
+};
 
 /// A component, linked: instances are made of it.
 pub(crate) struct Program {
