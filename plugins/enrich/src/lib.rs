@@ -169,15 +169,18 @@ impl Series for Enrich {
                     row.drop();
                 } else {
                     for (label, default) in &targets {
-                        default.into_iter().for_each(|value| row.set(*label, value));
+                        if let Some(value) = default {
+                            row.set(*label, value);
+                        }
                     }
                 }
                 continue;
             };
             for ((label, default), value) in targets.iter().zip(values) {
                 // an empty cell is no value
-                let value = if value.is_empty() { *default } else { Some(value) };
-                value.into_iter().for_each(|value| row.set(*label, value));
+                if let Some(value) = Some(value).filter(|v| !v.is_empty()).or(*default) {
+                    row.set(*label, value);
+                }
             }
         }
         if missing > 0 {

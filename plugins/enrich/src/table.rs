@@ -89,11 +89,10 @@ impl Table {
             .has_headers(false)
             .from_reader(file);
         let mut record = ByteRecord::new();
-        let more = reader.read_byte_record(&mut record);
-        let header: Vec<String> = match more.map_err(explain)? {
-            true => record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
-            false => return Err(TableError::Empty),
-        };
+        if !reader.read_byte_record(&mut record).map_err(explain)? {
+            return Err(TableError::Empty);
+        }
+        let header: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
         let places = |columns: &[String]| columns.iter().map(|c| place(&header, c)).collect::<Result<Vec<_>, _>>();
         let (key, values) = (places(&shape.key)?, places(&shape.values)?);
         let mut table = Self { width: values.len() + 1, ..Self::default() };
