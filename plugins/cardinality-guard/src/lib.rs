@@ -14,7 +14,7 @@ mod tests;
 use std::time::Duration;
 
 use config::{Config, Rules};
-use identity::Identity;
+use identity::{Identity, Strings};
 use report::{Fate, Report};
 use series::Places;
 use sums::Sums;
@@ -30,7 +30,6 @@ pub struct CardinalityGuard {
     report: Report,
     /// Ticks since the start: the time that places are kept by.
     now: u32,
-    text: Vec<u8>,
 }
 
 impl Plugin for CardinalityGuard {
@@ -40,7 +39,7 @@ impl Plugin for CardinalityGuard {
         let rules = Rules::new(&config)?;
         let (mut places, mut sums) = (Places::default(), Sums::default());
         kept::take_up(&mut places, &mut sums, &rules);
-        Ok(Self { rules, other: config.other, places, sums, report: Report::default(), now: 0, text: vec![] })
+        Ok(Self { rules, other: config.other, places, sums, report: Report::default(), now: 0 })
     }
 }
 
@@ -50,18 +49,18 @@ impl Samples for CardinalityGuard {
     }
 
     fn process(&mut self, batch: &SamplesBatch<'_>) -> Result<(), Error> {
-        let mut labels = vec![];
+        let strings = Strings::of(batch);
         for row in batch.rows() {
-            self.judge(&row, &mut labels);
+            self.judge(row, &strings);
         }
         Ok(())
     }
 }
 
 impl CardinalityGuard {
-    fn judge<'t>(&mut self, row: &SampleRow<'t, '_>, labels: &mut Vec<(&'t str, &'t str)>) {
+    fn judge<'t>(&mut self, row: SampleRow<'t, '_>, strings: &Strings<'t>) {
         let (rules, now) = (&self.rules, self.now);
-        let series = Identity::of(row, labels, &mut self.text);
+        let series = Identity::of(row, strings);
         if self.places.see(&series, rules, now) {
             return;
         }
@@ -81,7 +80,7 @@ impl CardinalityGuard {
         let given_up = metric.and_then(|m| rules.get(m.rule)).map(|rule| rule.aggregate.as_slice()).unwrap_or_default();
         let mut joins = || {
             let (value, name) = (value?, series.name?);
-            let sum = series.without(given_up, &self.other, &mut self.text)?;
+            let sum = series.without(given_up, &self.other)?;
             Some(self.sums.join(series.key, value, sum, rules.counters.is_match(name), now))
         };
         let fate = if is_summed || joins().unwrap_or_default() { Fate::Aggregated } else { Fate::Dropped };

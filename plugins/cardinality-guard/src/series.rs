@@ -101,7 +101,7 @@ impl Places {
 
     /// Whether a series has a place, which it keeps by being seen.
     #[inline]
-    pub(crate) fn see(&mut self, series: &Identity<'_>, rules: &Rules, now: u32) -> bool {
+    pub(crate) fn see(&mut self, series: &Identity<'_, '_>, rules: &Rules, now: u32) -> bool {
         let Some(held) = self.series.get_mut(&series.key) else { return false };
         held.seen = now;
         if rules.limit_values
@@ -120,7 +120,7 @@ impl Places {
     }
 
     /// Gives a series a place, if there is one.
-    pub(crate) fn admit(&mut self, series: &Identity<'_>, rules: &Rules, now: u32) -> Result<(), Full> {
+    pub(crate) fn admit(&mut self, series: &Identity<'_, '_>, rules: &Rules, now: u32) -> Result<(), Full> {
         let is_reserved = self.reserved.contains_key(&series.key);
         let all = Count { held: self.series.len() as u32, reserved: self.reserved_series };
         if !all.has_room(rules.total, is_reserved) {

@@ -121,6 +121,14 @@ impl<'a> Sets<'a> {
         })
     }
 
+    /// As [`Self::labels`], by the places of the strings.
+    pub(crate) fn symbols(&self, row: u32) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        self.of(row).iter().map(|pair| {
+            let pair = pair.as_chunks().0;
+            (u32_at(pair, 0) as usize, u32_at(pair, 1) as usize)
+        })
+    }
+
     pub(crate) fn symbol<'b>(&self, s: &str, added: &RefCell<Interner>) -> Symbol<'b> {
         let index = self.strings.find(s).unwrap_or_else(|| added.borrow_mut().add(s));
         Symbol { index, batch: PhantomData }

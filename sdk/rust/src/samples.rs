@@ -118,6 +118,13 @@ impl<'a> SamplesBatch<'a> {
         self.columns.sets.symbol(text, &self.answer.strings)
     }
 
+    /// The names and values of all labels, each once: what has to be done with every string is best done here.
+    /// [`SampleRow::symbols`] says which of them a row has.
+    pub fn strings(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        let strings = self.columns.sets.strings;
+        (0..strings.len()).map(move |i| strings.get(i))
+    }
+
     /// The rows whose label `name` has a value that passes; a row without the label passes as the empty value. Each
     /// distinct value is looked at once: this is the fast way to match a pattern.
     pub fn having(&self, name: &str, passes: impl FnMut(&str) -> bool) -> impl Iterator<Item = SampleRow<'a, '_>> {
@@ -161,6 +168,11 @@ impl<'a> SampleRow<'a, '_> {
     /// The labels that the plugin wants, by ascending name.
     pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.batch.columns.sets.labels(self.index)
+    }
+
+    /// The same as places in [`SamplesBatch::strings`], of name and value.
+    pub fn symbols(&self) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        self.batch.columns.sets.symbols(self.index)
     }
 
     /// What the sample is.
