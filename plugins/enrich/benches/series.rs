@@ -29,7 +29,8 @@ fn files() -> Files {
         writeln!(text, "node-{i:06}.eu-1.example.com:9100,team-{},eu-{}", i % 97, i % 7).unwrap();
     }
     std::fs::write(&path, &text).unwrap();
-    let config = format!(r#"{{"file":{path:?},"key":{{"instance":"host"}},"labels":["team","site"]}}"#);
+    let path = path.display();
+    let config = format!(r#"{{"file":"{path}","key":{{"instance":"host"}},"labels":["team","site"]}}"#);
     Files { _dir: dir, config, bytes: text.len() }
 }
 

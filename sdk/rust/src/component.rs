@@ -127,7 +127,13 @@ pub(crate) mod state {
 }
 
 pub(crate) mod verdicts {
-    pub(crate) use crate::bindings::verdicts::weir::plugin::verdicts::forget;
+    use crate::bindings::verdicts;
+
+    pub(crate) fn forget() {
+        // a function so short is inlined where it is called, and what describes the import would not be linked
+        verdicts::__link_custom_section_describing_imports();
+        verdicts::weir::plugin::verdicts::forget();
+    }
 }
 
 fn with<P: Instance, R>(act: impl FnOnce(&mut P) -> R) -> Result<R, String> {
