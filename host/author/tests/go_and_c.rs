@@ -81,3 +81,29 @@ fn what_a_compiler_finds_is_told() {
         assert!(error.contains(told), "{language}: {error}");
     }
 }
+
+/// While an author edits, the SDK is compiled once; what comes of it is a plugin like any other.
+#[test]
+fn a_c_plugin_is_built_soon_from_the_sdk_that_is_compiled_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("my-plugin");
+    new::new(by_name("c").unwrap(), &dir).unwrap();
+    let project = Project::open(&dir).unwrap();
+    let first = build::build(&project, Mode::Watch).unwrap();
+    let kept = || {
+        let build = std::fs::read_dir(dir.join("build")).unwrap().map(|entry| entry.unwrap().path());
+        build.filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let [folder] = kept().try_into().unwrap();
+    // what is compiled is taken as it is: here, nothing that a plugin could be made of
+    for object in std::fs::read_dir(&folder).unwrap() {
+        std::fs::write(object.unwrap().path(), "").unwrap();
+    }
+    build::build(&project, Mode::Watch).unwrap_err();
+    // another state of the SDK is compiled anew
+    let file = dir.join("weir/sdk/c/weir.h");
+    let header = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, header + "\n").unwrap();
+    assert_eq!(build::build(&project, Mode::Watch).unwrap(), first);
+    assert_eq!(kept().len(), 2);
+}

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
 
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, preview1};
@@ -38,45 +41,75 @@ impl Language for C {
         let Some(compiler) = compiler() else { return Err(AuthorError::Toolchain(self.toolchain(project))) };
         let sdk = project.dir.join("weir/sdk/c");
         let mut files = c_files(&project.dir)?;
-        for folder in [project.dir.join("src"), sdk.clone()] {
-            if folder.is_dir() {
-                files.extend(c_files(&folder)?);
-            }
+        let src = project.dir.join("src");
+        if src.is_dir() {
+            files.extend(c_files(&src)?);
+        }
+        match mode {
+            Mode::Release => files.extend(c_files(&sdk)?),
+            Mode::Watch => files.extend(sdk_objects(project, &compiler, &sdk)?),
         }
         let mut clang = clang(&compiler, mode, &sdk);
-        clang.args(relative(&project.dir, files)).arg("-o").arg(&module).current_dir(&project.dir);
-        run(&mut clang)?;
+        clang.args(["-mexec-model=reactor", "-Wl,--strip-all"]).args(relative(&project.dir, files));
+        run(clang.arg("-o").arg(&module).current_dir(&project.dir))?;
         preview1::encode(std::fs::read(&module).map_err(AuthorError::file(&module))?)
     }
 }
 
 fn clang(compiler: &Path, mode: Mode, sdk: &Path) -> Command {
     let mut clang = Command::new(compiler);
-    clang.args(["--target=wasm32-wasi", "-mexec-model=reactor", "-std=gnu11", "-Wall", "-Wextra"]);
+    clang.args(["--target=wasm32-wasi", "-std=gnu11", "-Wall", "-Wextra"]);
     // every engine has had them since 2022: text is searched sixteen bytes at a time
     clang.args(["-msimd128", "-mbulk-memory"]);
     clang.args(if mode == Mode::Release { ["-O3", "-flto"].as_slice() } else { &["-O1"] });
-    clang.args(["-Wl,--strip-all", "-I"]).arg(sdk);
+    clang.arg("-I").arg(sdk);
     clang
 }
 
-/// A compiler that has all it needs: it links an empty program.
+/// The SDK compiled, which is most of the work and the same from edit to edit: once for each compiler and state of its files.
+fn sdk_objects(project: &Project, compiler: &Path, sdk: &Path) -> Result<Vec<PathBuf>, AuthorError> {
+    let mut state = Sha256::new();
+    state.update(compiler.as_os_str().as_encoded_bytes());
+    for file in with_ends(sdk, &["c", "h"])? {
+        state.update(std::fs::read(&file).map_err(AuthorError::file(&file))?);
+    }
+    let build = project.build_dir()?;
+    let folder = build.join(format!("c-sdk-{:.16}", format!("{:x}", state.finalize())));
+    if !folder.is_dir() {
+        // whole or not at all: a build that is broken off leaves no folder of this name
+        let half = tempfile::tempdir_in(&build).map_err(AuthorError::file(&build))?;
+        run(clang(compiler, Mode::Watch, sdk).arg("-c").args(c_files(sdk)?).current_dir(half.path()))?;
+        std::fs::rename(half.path(), &folder).map_err(AuthorError::file(&folder))?;
+    }
+    with_ends(&folder, &["o"])
+}
+
+/// A compiler that has all it needs: it links an empty program. Looked for once, while an author edits.
 fn compiler() -> Option<PathBuf> {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Some(found.clone());
+    }
     let sdk = std::env::var_os("WASI_SDK_PATH").map(|sdk| PathBuf::from(sdk).join("bin/clang"));
     let names = sdk.into_iter().chain(NAMES.map(PathBuf::from));
-    names.into_iter().find(|name| {
+    let found = names.into_iter().find(|name| {
         let Some(program) = name.to_str() else { return false };
         let links = ["--target=wasm32-wasi", "-mexec-model=reactor", "-x", "c", "-o", "/dev/null", "/dev/null"];
         let probe: Vec<&str> = std::iter::once(program).chain(links).collect();
         Tool { probe: &probe, what: "", install: "" }.ask().is_ok()
-    })
+    })?;
+    Some(FOUND.get_or_init(|| found).clone())
 }
 
 fn c_files(folder: &Path) -> Result<Vec<PathBuf>, AuthorError> {
+    with_ends(folder, &["c"])
+}
+
+fn with_ends(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, AuthorError> {
     let mut files = vec![];
     for entry in std::fs::read_dir(folder).map_err(AuthorError::file(folder))? {
         let path = entry.map_err(AuthorError::file(folder))?.path();
-        if path.extension().is_some_and(|e| e == "c") {
+        if path.extension().and_then(|e| e.to_str()).is_some_and(|e| ends.contains(&e)) {
             files.push(path);
         }
     }
