@@ -8,9 +8,9 @@ use weir_sdk::Error;
 
 use crate::duration;
 
-/// Series in all where nothing else is said: some 20 MB while the table grows, a third of the memory that a plugin has unless it is given
-/// more.
-const TOTAL: u32 = 400_000;
+/// Series in all where nothing else is said: with as many metrics, values and sums as there may be, all with long names, they stay within
+/// the 48 MiB at which weir replaces an instance that has 64, its default.
+const TOTAL: u32 = 200_000;
 
 /// More than that needs more memory than weir reserves for an instance to be of use.
 const MAX_TOTAL: u32 = 10_000_000;

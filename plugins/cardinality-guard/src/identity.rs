@@ -1,4 +1,4 @@
-//! What tells series apart: hashes of 64 bits. That any two of 400,000 are taken for one has a chance of one to 200 million.
+//! What tells series apart: hashes of 64 bits. That any two of 200,000 are taken for one has a chance of one to 900 million.
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use weir_sdk::{SampleRow, SamplesBatch};

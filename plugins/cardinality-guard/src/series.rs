@@ -5,6 +5,15 @@ use rapidhash::RapidHashMap;
 use crate::config::Rules;
 use crate::identity::{Identity, value_key};
 
+/// Metrics at most, whatever the number of series: a name takes up to 200 bytes.
+const MAX_METRICS: usize = 50_000;
+
+/// Values at most, of all labels that are limited.
+const MAX_VALUES: usize = 200_000;
+
+/// Where a name is cut, in bytes: weir shows no longer ones as labels of a plugin's metrics.
+const MAX_NAME: usize = 200;
+
 /// Everything that has a place.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -61,7 +70,7 @@ pub(crate) struct Count {
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// All metrics together have too many series.
+    /// All metrics together have too many series, or there are too many metrics.
     Total,
     /// The metric has.
     Series,
@@ -89,7 +98,8 @@ impl Metric {
     fn new(name: &str, rules: &Rules) -> Self {
         let rule = rules.find(name);
         let values = vec![Count::default(); rules.get(rule).map_or(0, |rule| rule.values.len())];
-        Self { name: name.to_owned(), rule, series: Count::default(), values }
+        let name = name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default().to_owned();
+        Self { name, rule, series: Count::default(), values }
     }
 }
 
@@ -123,7 +133,8 @@ impl Places {
     pub(crate) fn admit(&mut self, series: &Identity<'_, '_>, rules: &Rules, now: u32) -> Result<(), Full> {
         let is_reserved = self.reserved.contains_key(&series.key);
         let all = Count { held: self.series.len() as u32, reserved: self.reserved_series };
-        if !all.has_room(rules.total, is_reserved) {
+        let is_one_too_many = self.metrics.len() >= MAX_METRICS && !self.metrics.contains_key(&series.metric);
+        if is_one_too_many || !all.has_room(rules.total, is_reserved) {
             return Err(Full::Total);
         }
         let metric =
@@ -140,7 +151,7 @@ impl Places {
                 continue;
             }
             let is_reserved = self.reserved.contains_key(&key);
-            if !count.has_room(*limit, is_reserved) {
+            if !count.has_room(*limit, is_reserved) || self.values.len() + new.len() >= MAX_VALUES {
                 return Err(Full::Values(number));
             }
             new.push((number, key));

@@ -90,6 +90,10 @@ fn all_metrics_together_have_so_many_series() {
     assert_eq!(pass(&mut plugin, page()).len(), 100);
     assert_eq!(pass(&mut plugin, page()).len(), 100);
     assert_eq!(plugin.places.metrics.len(), 100, "an explosion of names takes no memory");
+    let mut roomy = self::plugin(r#"{"total":1000000}"#);
+    let many = (0..60_000).map(|i| sample(&format!("{}_{i}", "é".repeat(200)), &[], 1.0));
+    assert_eq!(pass(&mut roomy, many).len(), 50_000);
+    assert!(roomy.places.metrics.values().all(|metric| metric.name.len() == 200));
     tick(&mut plugin, false);
     let told = told();
     assert!(told.len() == 1 && told[0].starts_with("(others): there are 100 series in all"), "{told:?}");

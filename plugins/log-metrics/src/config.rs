@@ -7,8 +7,8 @@ use weir_sdk::Error;
 
 use crate::duration;
 
-/// Metrics at most: weir shows a hundred series of a plugin's own counters, and each metric may need two.
-const MAX_METRICS: usize = 50;
+/// Metrics at most: weir shows a hundred series of a plugin's own counters, and each metric may need three.
+const MAX_METRICS: usize = 33;
 
 /// Series of a metric at most. Ten thousand histograms of the default buckets are more than weir takes from a plugin at a time.
 const MAX_SERIES: u32 = 10_000;

@@ -11,7 +11,7 @@ use crate::series::{Family, Series};
 const PIECE: usize = 192 << 10;
 
 /// Takes up what a family of the same name and shape has left.
-pub(crate) fn take_up(family: &mut Family) {
+pub(crate) fn take_up(family: &mut Family, room: &mut usize) {
     for piece in 0.. {
         let Some(bytes) = state::get(&key(&family.name, piece)) else { return };
         // written by this plugin, perhaps by another version: what does not read is not taken up
@@ -20,7 +20,7 @@ pub(crate) fn take_up(family: &mut Family) {
             return;
         }
         for series in all {
-            family.take_up(series);
+            family.take_up(series, room);
         }
     }
 }

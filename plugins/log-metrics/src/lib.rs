@@ -25,6 +25,8 @@ pub struct LogMetrics {
     searches: Vec<Search>,
     interval: Duration,
     drop_lines: bool,
+    /// Bytes that further series may take.
+    room: usize,
     report: Report,
 }
 
@@ -56,7 +58,7 @@ impl Plugin for LogMetrics {
     fn new(config: Config) -> Result<Self, Error> {
         config.check()?;
         let interval = config.interval()?;
-        let mut searches: Vec<Search> = vec![];
+        let (mut searches, mut room): (Vec<Search>, usize) = (vec![], series::ROOM);
         for (i, written) in config.metrics.iter().enumerate() {
             let at = if let Some(at) = searches.iter().position(|s| s.text == written.pattern) {
                 at
@@ -68,11 +70,11 @@ impl Plugin for LogMetrics {
             let Some(search) = searches.get_mut(at) else { continue };
             let mut metric = Metric::new(written, &config, interval, search.pattern.as_ref())
                 .map_err(|e| format!("config.metrics[{i}].{e}"))?;
-            kept::take_up(&mut metric.family);
+            kept::take_up(&mut metric.family, &mut room);
             search.reads_groups |= metric.reads_groups();
             search.metrics.push(metric);
         }
-        Ok(Self { searches, interval, drop_lines: config.drop_lines, report: Report::default() })
+        Ok(Self { searches, interval, drop_lines: config.drop_lines, room, report: Report::default() })
     }
 }
 
@@ -91,7 +93,7 @@ impl Logs for LogMetrics {
     fn process(&mut self, batch: &LogsBatch<'_>) -> Result<(), Error> {
         let mut counted = vec![false; if self.drop_lines { batch.len() } else { 0 }];
         for search in &mut self.searches {
-            search.run(batch, &mut counted);
+            search.run(batch, &mut counted, &mut self.room);
         }
         for (row, _) in batch.rows().zip(counted).filter(|(_, counted)| *counted) {
             row.drop();
@@ -107,7 +109,7 @@ impl Search {
         Ok(Self { pattern: regex, text: pattern.map(str::to_owned), found, reads_groups: false, metrics: vec![] })
     }
 
-    fn run(&mut self, batch: &LogsBatch<'_>, counted: &mut [bool]) {
+    fn run(&mut self, batch: &LogsBatch<'_>, counted: &mut [bool], room: &mut usize) {
         let selected: Vec<Option<Vec<bool>>> = self.metrics.iter().map(|m| m.selected(batch)).collect();
         let is_of = |selected: &Option<Vec<bool>>, row: usize| {
             selected.as_ref().is_none_or(|rows| rows.get(row).copied().unwrap_or_default())
@@ -118,7 +120,7 @@ impl Search {
             }
             for (metric, selected) in self.metrics.iter_mut().zip(&selected) {
                 if is_of(selected, row.index())
-                    && metric.see(&row, &self.found) == Outcome::Counted
+                    && metric.see(&row, &self.found, room) == Outcome::Counted
                     && let Some(counted) = counted.get_mut(row.index())
                 {
                     *counted = true;
@@ -144,7 +146,7 @@ impl Tick for LogMetrics {
     /// The last tick is as any other: what is emitted and kept then is what the next version goes on from.
     fn tick(&mut self, _: Moment) -> Result<(), Error> {
         for metric in self.searches.iter_mut().flat_map(|s| &mut s.metrics) {
-            metric.family.age();
+            metric.family.age(&mut self.room);
             if let Err(refusal) = metric.family.emit() {
                 self.report.refused(&metric.family, &refusal);
             }

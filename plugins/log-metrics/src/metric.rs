@@ -1,12 +1,13 @@
 //! One metric: which lines it is made of, and what they do to it.
 
+use std::time::Duration;
+
 use regex::Regex;
 use weir_sdk::{Error, LogRow, LogsBatch};
 
 use crate::config::{Action, AsWritten, Config, Kind};
 use crate::number;
-use crate::series::{Family, push};
-use std::time::Duration;
+use crate::series::{Family, Full, push};
 
 /// One metric.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Metric {
 pub(crate) struct Ignored {
     /// Their series would have been one too many.
     pub(crate) over_limit: u64,
+    /// There was no memory for their series.
+    pub(crate) no_memory: u64,
     /// Their source is no number.
     pub(crate) unreadable: u64,
 }
@@ -140,7 +143,7 @@ impl Metric {
     }
 
     /// A line of this metric's streams that its pattern matches.
-    pub(crate) fn see(&mut self, row: &LogRow<'_, '_>, groups: &impl Groups) -> Outcome {
+    pub(crate) fn see(&mut self, row: &LogRow<'_, '_>, groups: &impl Groups, room: &mut usize) -> Outcome {
         let number = match &self.source {
             Source::Line => 1.0,
             Source::Bytes => row.line().len() as f64 * self.scale,
@@ -163,10 +166,11 @@ impl Metric {
         for place in &self.labels {
             push(&mut self.key, place.text(row, groups).unwrap_or_default());
         }
-        if self.family.apply(&self.key, self.action, number) {
-            return Outcome::Counted;
+        match self.family.apply(&self.key, self.action, number, room) {
+            Ok(()) => return Outcome::Counted,
+            Err(Full::Series) => self.ignored.over_limit += 1,
+            Err(Full::Memory) => self.ignored.no_memory += 1,
         }
-        self.ignored.over_limit += 1;
         Outcome::Passed
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
     OverLimit,
+    NoMemory,
     Unreadable,
     Refused,
     NotKept,
@@ -34,6 +35,14 @@ impl Report {
             if self.is_new(name, Trouble::OverLimit) {
                 let count = family.len();
                 log::warn!("{name} has {count} series, as many as it may have: lines for others are not counted");
+            }
+        }
+        if ignored.no_memory > 0 {
+            counter("ignored", &[("metric", name), ("reason", "memory")], ignored.no_memory as f64);
+            if self.is_new(name, Trouble::NoMemory) {
+                log::warn!(
+                    "{name}: the series of all metrics take as much memory as they may: lines for others are not counted"
+                );
             }
         }
         if ignored.unreadable > 0 {

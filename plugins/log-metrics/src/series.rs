@@ -8,6 +8,22 @@ use crate::config::Action;
 
 const SECRETS: RapidSecrets = RapidSecrets::seed(0x6d65_7472);
 
+/// Memory that the series of all metrics may take, in bytes: a third of what weir replaces an instance at, for what is kept of them and
+/// emitted is there twice for a moment.
+pub(crate) const ROOM: usize = 16 << 20;
+
+/// About what is emitted at a time, in bytes.
+const EMISSION: usize = 1 << 20;
+
+/// Why a line was not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The metric has as many series as it may have.
+    Series,
+    /// There is no more memory for another.
+    Memory,
+}
+
 /// All series of a metric.
 #[derive(Debug)]
 pub(crate) struct Family {
@@ -47,6 +63,23 @@ pub(crate) enum Data {
     Histogram(Vec<u64>, f64),
 }
 
+impl Series {
+    /// About how much memory it takes, in bytes.
+    fn size(&self) -> usize {
+        let labels: usize = self.labels.iter().map(|label| size_of::<String>() + label.len()).sum();
+        let data = if let Data::Histogram(counts, _) = &self.data { size_of_val(counts.as_slice()) } else { 0 };
+        // with its places in two tables, which are half empty after they have grown
+        2 * size_of::<(u64, Self)>() + 64 + labels + data
+    }
+}
+
+/// Takes so much of the room, if there is as much.
+fn take(room: &mut usize, size: usize) -> bool {
+    let left = room.checked_sub(size);
+    *room = left.unwrap_or(*room);
+    left.is_some()
+}
+
 impl Family {
     pub(crate) fn new(name: &str, labels: Vec<String>, buckets: &[f64], most: usize, expire: u64) -> Self {
         Self {
@@ -77,13 +110,13 @@ impl Family {
         self.all.iter().map(|(_, series)| series)
     }
 
-    /// Has a series that was kept go on.
-    pub(crate) fn take_up(&mut self, series: Series) {
+    /// Has a series that was kept go on, if there is room.
+    pub(crate) fn take_up(&mut self, series: Series, room: &mut usize) {
         let fits = match &series.data {
             Data::Number(_) => self.buckets.is_empty(),
             Data::Histogram(counts, _) => !self.buckets.is_empty() && counts.len() == self.buckets.len() + 1,
         };
-        if fits && series.labels.len() == self.labels.len() && self.all.len() < self.most {
+        if fits && series.labels.len() == self.labels.len() && self.all.len() < self.most && take(room, series.size()) {
             let key = series.labels.iter().fold(vec![], |mut key, value| {
                 push(&mut key, value);
                 key
@@ -92,16 +125,22 @@ impl Family {
         }
     }
 
-    /// Does something to the series of these values, which `key` holds (see [`push`]). Says whether there was room for it.
-    pub(crate) fn apply(&mut self, key: &[u8], action: Action, number: f64) -> bool {
+    /// Does something to the series of these values, which `key` holds (see [`push`]); to a new one, if there is room.
+    pub(crate) fn apply(&mut self, key: &[u8], action: Action, number: f64, room: &mut usize) -> Result<(), Full> {
         let hash = hash(key);
         let place = match self.places.get(&hash) {
             Some(place) => *place,
-            None if self.all.len() >= self.most => return false,
-            None => self.add(hash, Series { labels: values(key), data: self.nothing(), idle: 0 }),
+            None if self.all.len() >= self.most => return Err(Full::Series),
+            None => {
+                let series = Series { labels: values(key), data: self.nothing(), idle: 0 };
+                if !take(room, series.size()) {
+                    return Err(Full::Memory);
+                }
+                self.add(hash, series)
+            }
         };
         let buckets = &self.buckets;
-        let Some((_, series)) = self.all.get_mut(place) else { return false };
+        let Some((_, series)) = self.all.get_mut(place) else { return Ok(()) };
         series.idle = 0;
         self.changed = true;
         match &mut series.data {
@@ -120,16 +159,18 @@ impl Family {
                 *sum += number;
             }
         }
-        true
+        Ok(())
     }
 
     /// A tick has passed: series without a line for too long end.
-    pub(crate) fn age(&mut self) {
+    pub(crate) fn age(&mut self, room: &mut usize) {
         let before = self.all.len();
         let expire = self.expire;
         self.all.retain_mut(|(_, series)| {
             series.idle += 1;
-            series.idle <= expire
+            let stays = series.idle <= expire;
+            *room += if stays { 0 } else { series.size() };
+            stays
         });
         if self.all.len() != before {
             self.places = self.all.iter().enumerate().map(|(place, (hash, _))| (*hash, place)).collect();
@@ -152,18 +193,27 @@ impl Family {
     }
 
     /// Emits all series as they are now.
+    ///
+    /// # Errors
+    /// Why not all of them: whoever was emitted before stays so.
     pub(crate) fn emit(&self) -> Result<(), emit::Refusal> {
-        emit::samples(|samples| {
-            let mut labels: Vec<(&str, &str)> = Vec::with_capacity(self.labels.len() + 1);
-            for (_, series) in &self.all {
-                labels.clear();
-                labels.extend(self.labels.iter().map(String::as_str).zip(series.labels.iter().map(String::as_str)));
-                match &series.data {
-                    Data::Number(value) => samples.add(&self.name, &labels, *value),
-                    Data::Histogram(counts, sum) => self.add_histogram(samples, &mut labels, counts, *sum),
+        let mut rest = self.all.iter().map(|(_, series)| series).peekable();
+        while rest.peek().is_some() {
+            emit::samples(|samples| {
+                let (mut labels, mut size): (Vec<(&str, &str)>, _) = (Vec::with_capacity(self.labels.len() + 1), 0);
+                while let Some(series) = rest.next_if(|_| size < EMISSION) {
+                    labels.clear();
+                    labels.extend(self.labels.iter().map(String::as_str).zip(series.labels.iter().map(String::as_str)));
+                    match &series.data {
+                        Data::Number(value) => samples.add(&self.name, &labels, *value),
+                        Data::Histogram(counts, sum) => self.add_histogram(samples, &mut labels, counts, *sum),
+                    }
+                    // the labels are there again with each of a histogram's buckets
+                    size += series.size() * (self.buckets.len() + 1);
                 }
-            }
-        })
+            })?;
+        }
+        Ok(())
     }
 
     fn add_histogram<'a>(

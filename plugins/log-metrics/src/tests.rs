@@ -143,6 +143,21 @@ fn the_next_version_goes_on_unless_the_metric_has_another_shape() {
 }
 
 #[test]
+fn series_take_no_more_memory_than_they_may_and_give_it_back() {
+    let mut plugin = plugin(
+        r#"{"expire":"15s","max_series":10000,"metrics":[{"name":"a","type":"counter","pattern":"(?P<k>.*)","labels":["k"]}]}"#,
+    );
+    let long = "x".repeat(2000);
+    see(&mut plugin, (0..10_000).map(|i| Line::new(format!("{i:05}{long}"))));
+    let series = tick(&mut plugin, false).len();
+    assert!((7_000..8_000).contains(&series), "{series} of some 2.2 KiB");
+    let ignored = testing::counted("ignored", &[("metric", "a"), ("reason", "memory")]);
+    assert_eq!(ignored, 10_000.0 - series as f64);
+    tick(&mut plugin, false);
+    assert_eq!(plugin.room, series::ROOM);
+}
+
+#[test]
 fn lines_that_a_metric_is_made_of_may_end_here() {
     let mut plugin = plugin(
         r#"{"drop_lines":true,"max_series":1,"metrics":[{"name":"a","type":"counter","pattern":"^a (?P<k>.)","labels":["k"]}]}"#,
