@@ -197,6 +197,41 @@ async fn redaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn log_metrics() {
+    let dir = TempDir::new().unwrap();
+    let (logs, plugins) = (dir.path().join("logs"), dir.path().join("plugins"));
+    build::put(&build::shipped("log-metrics"), &plugins, "log-metrics");
+    let (loki, mimir) = (Backend::start().await, Backend::start().await);
+    let example = Example::read("log-metrics")
+        .with("/var/log/nginx", logs.to_str().unwrap())
+        .with("MIMIR_URL}/api/v1/push", "MIMIR_URL}/api/v1/write")
+        .with("interval = \"15s\"", "interval = \"1s\"");
+    // the line that the page tells to write
+    let command = code(&example.file("README.md"), "sh", "echo '203");
+    let line = command.split('\'').nth(1).unwrap();
+    append(&logs.join("access.log"), &format!("{line}\nno request\n{line}\n"));
+    let urls = [("LOKI_URL", loki.url()), ("MIMIR_URL", mimir.url())];
+    let urls = urls.each_ref().map(|(name, url)| (*name, url.as_str()));
+    let mut weir = Weir::start_with(dir.path(), example.text(), &urls).await;
+    let last = |series: &str| mimir.values(series).last().copied();
+    for (series, value) in [
+        ("http_requests_total{job=\"nginx\", status=\"503\"}", 2.0),
+        ("http_request_duration_seconds_bucket{le=\"0.1\"}", 0.0),
+        ("http_request_duration_seconds_bucket{le=\"1\"}", 2.0),
+        ("http_request_duration_seconds_sum", 0.5),
+    ] {
+        eventually(series, async || match last(series) {
+            Some(last) if last == value => Ok(()),
+            last => Err((last, mimir.recorder.series())),
+        })
+        .await;
+    }
+    until("the lines", async || loki.lines().len() == 3).await;
+    assert_eq!(weir.program().terminate().await, Some(0));
+    assert!(loki.recorder.series().is_empty() && mimir.lines().is_empty(), "each kind has its own way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_backends() {
     let dir = TempDir::new().unwrap();
     let logs = dir.path().join("logs");

@@ -226,12 +226,24 @@ fn between(before: &Page, after: &Page, pipeline: &str) -> Vec<(f64, f64)> {
     got
 }
 
-/// A quantile as Prometheus interpolates it.
+/// A quantile. Within a bucket by ratios and not, as Prometheus would, by differences: the bounds grow by ratios.
 fn quantile(q: f64, buckets: &[(f64, f64)]) -> f64 {
     let rank = q * buckets.last().unwrap().1;
     let i = buckets.iter().position(|b| b.1 >= rank).unwrap();
-    let (low, below) = i.checked_sub(1).map_or((0.0, 0.0), |i| buckets[i]);
-    low + (buckets[i].0.min(1e9) - low) * (rank - below) / (buckets[i].1 - below)
+    let (low, below) = i.checked_sub(1).map_or((buckets[0].0 / 1.5, 0.0), |i| buckets[i]);
+    low * (buckets[i].0.min(1e9) / low).powf((rank - below) / (buckets[i].1 - below))
+}
+
+/// The pages of another phase as well.
+fn and(mut all: Vec<(f64, f64)>, more: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if all.is_empty() {
+        return more;
+    }
+    for (sum, one) in all.iter_mut().zip(more) {
+        assert_eq!(sum.0.to_bits(), one.0.to_bits());
+        sum.1 += one.1;
+    }
+    all
 }
 
 /// How many are above a bound.
@@ -240,8 +252,16 @@ fn above(bound: f64, buckets: &[(f64, f64)]) -> f64 {
     buckets.last().unwrap().1 - below
 }
 
+/// Times that the trouble comes and goes: what else the machine does in the course of the test then hits both alike.
+const ROUNDS: usize = 4;
+
+/// Pages of the other pipeline in each phase: a dozen of all are beyond the 99th percentile, with and without.
+const PAGES: f64 = 300.0;
+
 /// A plugin that loops for a second on one row of each page, in one pipeline; in another a plugin that is well. Where the
-/// first held up the second, a second would show in its histogram.
+/// first held up the second, a second would show in its histogram. The claim is that the other's p99 rises by no more than 10 %: both are printed,
+/// with how many pages were slower than each bound, which no interpolation has touched. That is to be read on a machine at rest; asserted is what
+/// holds on any.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_loops_does_not_show_in_the_time_of_another_pipeline() {
     let (dir, preview) = (TempDir::new().unwrap(), Receiver::start().await);
@@ -284,8 +304,8 @@ async fn a_plugin_that_loops_does_not_show_in_the_time_of_another_pipeline() {
         (count(&now) - count(since), now)
     };
     let phase = async |weir: &Weir, since: &Page| {
-        eventually("600 pages of the other pipeline", async || match pages(weir, since).await {
-            (n, now) if n >= 600.0 => Ok(now),
+        eventually("pages of the other pipeline", async || match pages(weir, since).await {
+            (n, now) if n >= PAGES => Ok(now),
             (n, _) => Err(n),
         })
         .await
@@ -297,27 +317,52 @@ async fn a_plugin_that_loops_does_not_show_in_the_time_of_another_pipeline() {
         (n, _) => Err(n),
     })
     .await;
-    let without = phase(&weir, &warm).await;
-    trouble.store(true, Ordering::Relaxed);
-    until("the trouble has begun", async || {
-        let timeouts = [("plugin", "loops"), ("result", "timeout")];
-        weir.metrics().await.sum("weir_plugin_calls_total", &timeouts) > 0.0
-    })
-    .await;
-    let begun = weir.metrics().await;
-    let with = phase(&weir, &begun).await;
-    let (quiet, troubled) = (between(&warm, &without, "good"), between(&begun, &with, "good"));
-    let (p99, p99_troubled) = (quantile(0.99, &quiet), quantile(0.99, &troubled));
-    let looped = with.sum("weir_plugin_calls_total", &[("plugin", "loops"), ("result", "timeout")])
-        - begun.sum("weir_plugin_calls_total", &[("plugin", "loops"), ("result", "timeout")]);
-    println!(
-        "p99 of the other pipeline: {:.2} ms without, {:.2} ms beside {looped} calls that loop",
-        p99 * 1e3,
-        p99_troubled * 1e3
-    );
+    let calls =
+        |page: &Page, result: &str| page.sum("weir_plugin_calls_total", &[("plugin", "loops"), ("result", result)]);
+    let (mut quiet, mut troubled, mut own, mut looped) = (vec![], vec![], vec![], 0.0);
+    let mut since = warm;
+    for _ in 0..ROUNDS {
+        let without = phase(&weir, &since).await;
+        quiet = and(quiet, between(&since, &without, "good"));
+        trouble.store(true, Ordering::Relaxed);
+        let begun = eventually("the trouble has begun", async || {
+            let now = weir.metrics().await;
+            if calls(&now, "timeout") > calls(&without, "timeout") { Ok(now) } else { Err(calls(&now, "timeout")) }
+        })
+        .await;
+        let with = phase(&weir, &begun).await;
+        troubled = and(troubled, between(&begun, &with, "good"));
+        own = and(own, between(&begun, &with, "bad"));
+        looped += calls(&with, "timeout") - calls(&begun, "timeout");
+        trouble.store(false, Ordering::Relaxed);
+        let mut last = with;
+        since = eventually("the trouble is over", async || {
+            let now = weir.metrics().await;
+            let over =
+                calls(&now, "timeout") == calls(&last, "timeout") && calls(&now, "ok") >= calls(&last, "ok") + 4.0;
+            if calls(&now, "timeout") > calls(&last, "timeout") {
+                last = now;
+                return Err(0.0);
+            }
+            if over { Ok(now) } else { Err(calls(&now, "ok")) }
+        })
+        .await;
+    }
+    println!("the other pipeline, beside {looped} calls that loop for a second each:");
+    println!("{:>12}{:>14}{:>14}{:>8}", "", "without", "with", "");
+    for (name, q) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+        let (without, with) = (quantile(q, &quiet), quantile(q, &troubled));
+        let more = (with / without - 1.0) * 100.0;
+        println!("{name:>12}{:>11.2} ms{:>11.2} ms{more:>+6.0} %", without * 1e3, with * 1e3);
+    }
+    let all = |buckets: &[(f64, f64)]| buckets.last().unwrap().1;
+    println!("{:>12}{:>14}{:>14}", "pages", all(&quiet), all(&troubled));
+    for (bound, _) in quiet.iter().filter(|b| above(b.0, &quiet) + above(b.0, &troubled) > 0.0) {
+        let (bound, without, with) = (*bound, above(*bound, &quiet), above(*bound, &troubled));
+        println!("{:>12}{without:>14}{with:>14}", format!("> {:.2} ms", bound * 1e3));
+    }
     assert!(looped > 3.0, "{looped}");
     // 0.74 s is the first bound above half of the looping plugin's second
-    let own = between(&begun, &with, "bad");
     assert!(above(0.74, &own) > 0.0, "its own pipeline waits for it: {own:?}");
     let held_up = above(0.74, &troubled);
     assert!(held_up <= troubled.last().unwrap().1 / 100.0, "{held_up} pages were held up: {troubled:?}");

@@ -109,7 +109,7 @@ fn examples_are_right() {
             }
         }
         fn plugins(&self) -> Vec<String> {
-            ["drop", "level", "quiet", "redact", "relabel", "rules"].map(str::to_owned).to_vec()
+            ["drop", "level", "log-metrics", "quiet", "redact", "relabel", "rules"].map(str::to_owned).to_vec()
         }
     }
     let examples = std::fs::read_dir("../../examples").unwrap().map(|entry| entry.unwrap().path().join("weir.toml"));

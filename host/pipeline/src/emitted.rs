@@ -71,6 +71,8 @@ struct Way<T> {
     wake: Notify,
     /// Whether nothing waits and nothing is on its way to the sinks.
     idle: watch::Sender<bool>,
+    /// Whether it was said that nobody takes what comes.
+    is_warned: AtomicBool,
 }
 
 /// Records that do not even wait.
@@ -189,7 +191,13 @@ impl Source {
 
 impl<T> Way<T> {
     fn new(account: SourceAccount) -> Self {
-        Self { account, waiting: Mutex::default(), wake: Notify::new(), idle: watch::Sender::new(true) }
+        Self {
+            account,
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            idle: watch::Sender::new(true),
+            is_warned: AtomicBool::new(false),
+        }
     }
 
     /// Books what was emitted, and keeps it for the task as far as there is room.
@@ -220,6 +228,19 @@ impl<T> Way<T> {
             was != *idle
         });
         std::mem::take(&mut *waiting).0
+    }
+
+    /// Says it once where no pipeline takes what comes, which is then dropped and counted (`no_route`), and again only when there
+    /// has been one in between.
+    fn finds_takers(&self, plugin: &str, what: &str, takers: bool) {
+        let was_warned = self.is_warned.swap(!takers, Ordering::Relaxed);
+        if !takers && !was_warned {
+            tracing::warn!(
+                plugin,
+                reason = "no_route",
+                "a plugin emits {what}, and no pipeline takes them: add \"plugin.{plugin}\" to the `from` of one of {what}"
+            );
+        }
     }
 
     /// Books what still waits as abandoned.

@@ -242,6 +242,11 @@ impl LogsRoute {
         Self(pipelines)
     }
 
+    /// Whether it leads nowhere.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Hands a batch, which `source` has booked, to every pipeline; done when all have taken it. Its acknowledgement settles
     /// when each has; without a pipeline it fails.
     pub async fn accept(&self, batch: LogBatch, source: &SourceAccount) {

@@ -30,7 +30,7 @@ fn main() {
     // `cargo test --benches` and `--test` only want to know that it runs.
     let measured = std::env::args().any(|a| a == "--bench") && !std::env::args().any(|a| a == "--test");
     let time = Duration::from_millis(if measured { 2000 } else { 0 });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let _entered = runtime.enter();
     let rig = Rig::new();
     println!("{:<10}{:>14}{:>14}{:>8}   ns a record", "emitted", "call", "all", "goal");

@@ -54,6 +54,8 @@ pub struct PluginStatus {
     pub sha256: String,
     /// The interfaces it has and what they read.
     pub wants: Wants,
+    /// Whether it can emit samples or lines of its own: it imports `emit`, which toolchains leave out where it is not used.
+    pub emits: bool,
     /// How it does.
     pub state: PluginState,
     /// How much processor time calls take lately; `None` before the first.
@@ -321,6 +323,7 @@ fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>, chang
             name: guest.name().to_owned(),
             sha256: guest.compiled().sha256.clone(),
             wants: guest.wants().clone(),
+            emits: guest.compiled().outline.imports.iter().any(|i| i.name.starts_with("weir:plugin/emit@")),
             state: if guest.is_resting() { PluginState::Resting } else { PluginState::Running },
             average_call: guest.average_call(),
             requests: guest.requests(),
@@ -334,6 +337,7 @@ fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>, chang
         name: name.clone(),
         sha256: String::new(),
         wants: Wants::default(),
+        emits: false,
         state: PluginState::Failed,
         average_call: None,
         requests: None,

@@ -9,9 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::LoadReason;
 
-/// The threads' niceness: they get a third of what a thread of the runtime gets where both want one processor, which is little
-/// enough not to be in its way and enough for a call of 50 ms to end within its time by the clock.
-const NICENESS: i32 = 5;
+/// How much nicer the threads are than the rest of weir, which may have been started nice itself: they get a third of what a thread of
+/// the runtime gets where both want one processor, which is little enough not to be in its way and enough for a call of 50 ms to end
+/// within its time by the clock.
+const NICER: i32 = 5;
+
+/// The nicest that there is.
+const NICEST: i32 = 19;
 
 /// The threads of a process.
 #[derive(Debug)]
@@ -60,7 +64,9 @@ fn step_back() {
         rustix::process::Pid::from_raw(id)
     });
     let Some(thread) = thread else { return };
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
+    let nicer = rustix::process::getpriority_process(None)
+        .and_then(|own| rustix::process::setpriority_process(Some(thread), (own + NICER).min(NICEST)));
+    if let Err(error) = nicer {
         tracing::debug!(%error, "a thread for plugins keeps the priority of all others");
     }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use weir_config::{Config, FileLog, PipelinePlan, WhenFull};
 use weir_plugin::Plugins;
 
-use crate::collector::{check_named, validate};
+use crate::circles;
+use crate::collector::{CollectorError, check_named, validate};
 use crate::failure::{Failure, colour};
 use crate::translate;
 
@@ -23,6 +24,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         .map_err(|errors| Failure::new(errors.iter().map(|e| format!("error: {e}")).collect::<Vec<_>>().join("\n")))?;
     let there: Vec<&str> = plugins.iter().map(|p| p.name.as_str()).collect();
     check_named(&config, &there)?;
+    circles::check(&config.pipelines, &plugins).map_err(CollectorError::from)?;
     validate(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} is valid", path.display())?;
@@ -35,6 +37,13 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         writeln!(out, "  from    {}", sources(plan).join(", "))?;
         writeln!(out, "  process {process}")?;
         writeln!(out, "  to      {}", plan.sinks.join(", "))?;
+    }
+    for plugin in circles::unheard(&config.pipelines, &plugins) {
+        writeln!(
+            out,
+            "note: the plugin {plugin} can emit samples or lines, and no pipeline takes them: they would be dropped (no_route); \
+             add \"plugin.{plugin}\" to the `from` of a pipeline"
+        )?;
     }
     for note in pauses(&config) {
         writeln!(out, "note: {note}")?;

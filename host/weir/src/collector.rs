@@ -20,6 +20,7 @@ use weir_telemetry::ledger::Checker;
 use weir_telemetry::{Ledger, Metrics, PipelineAccount};
 
 use crate::books;
+use crate::circles;
 use crate::restart::{self, RestartNeeded};
 use crate::routes::{Routes, Table};
 use crate::translate;
@@ -33,6 +34,9 @@ pub(crate) enum CollectorError {
     /// As above: the configuration names plugins that are not there.
     #[error("{}", lines(.0))]
     MissingPlugins(Vec<MissingPlugin>),
+    /// As above: plugins would feed each other for ever.
+    #[error(transparent)]
+    Circle(#[from] circles::Circle),
     /// Without effect at a reload: settings that only a start can change.
     #[error(transparent)]
     Restart(#[from] RestartNeeded),
@@ -119,6 +123,7 @@ impl Collector {
         let emitted = Arc::new(EmitSources::new(&ledger, Arc::new(routes.clone())));
         let plugins = open_plugins(&config, &embedded, &emitted, metrics)?;
         check_named(&config, &names(&plugins.current()))?;
+        circles::check(&config.pipelines, &plugins.status())?;
         let (remote_writes, lokis) = translate::sinks(&config)?;
         let sinks = Arc::new(Sinks::open(remote_writes, lokis, &config.data_dir, metrics, &ledger).await?);
         let stats = PipelineStats::new(metrics, &ledger);
@@ -147,7 +152,9 @@ impl Collector {
         restart::check(&self.config, &config)?;
         validate(&config)?;
         let set = self.apply_plugins(&config)?;
-        let outcome = match check_named(&config, &names(&set)) {
+        let fits = check_named(&config, &names(&set))
+            .and_then(|()| Ok(circles::check(&config.pipelines, &self.plugins.status())?));
+        let outcome = match fits {
             Ok(()) => self.switch(&config, &set).await,
             Err(error) => Err(error),
         };

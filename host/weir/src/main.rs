@@ -4,6 +4,7 @@ mod args;
 mod author;
 mod books;
 mod check;
+mod circles;
 mod collector;
 mod demo;
 mod failure;

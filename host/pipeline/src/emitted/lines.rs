@@ -21,6 +21,7 @@ pub(super) async fn run(source: Arc<Source>) {
         for (time, lines) in emitted {
             left.taken(1, lines.ends.len() as u64);
             let route = source.routes.lines(&source.plugin);
+            source.lines.finds_takers(&source.plugin, "lines", !route.is_empty());
             route.accept_behind(batch(lines, time), &source.lines.account, Some(&source.plugin)).await;
         }
         left.end();

@@ -39,7 +39,9 @@ pub(super) async fn run(source: Arc<Source>) {
             let (mut seen, mut way) = known.unwrap_or_else(|| (0, first_route(&source)));
             if seen != generation {
                 seen = generation;
-                way.set_pipelines(&source.routes.samples(&source.plugin));
+                let pipelines = source.routes.samples(&source.plugin);
+                source.samples.finds_takers(&source.plugin, "samples", !pipelines.is_empty());
+                way.set_pipelines(&pipelines);
             }
             // abandoned, should this end while it waits
             let mut left = source.samples.account.passage(series.on_page());

@@ -130,9 +130,11 @@ fn encode(
     let ends: Vec<u32> = column(&raw.ends, what)?;
     let none = guest::Symbols::default();
     let mut encoder = Encoder {
+        symbols,
         table: Table { batch: symbols, added: &none },
         names: LegalNames::default(),
         metric: None,
+        last: vec![],
         builder: LabelsBuilder::default(),
         set: vec![],
     };
@@ -148,43 +150,23 @@ fn encode(
 }
 
 struct Encoder<'a> {
+    symbols: &'a guest::Symbols,
     table: Table<'a>,
     names: LegalNames,
     /// The symbol that was found to be a metric's name last.
     metric: Option<u32>,
+    /// The names of the last set that was in order, as symbols and texts. Most sets have the names of the one before, which then
+    /// need no further look.
+    last: Vec<(u32, &'a str)>,
     builder: LabelsBuilder,
     set: Vec<u8>,
 }
 
 impl Encoder<'_> {
     fn set(&mut self, pairs: &[[u32; 2]], kind: SetKind, what: &str) -> Checked<Labels<'_>> {
-        self.set.clear();
-        let (mut before, mut in_order, mut metric) = ("", true, None);
-        for &[name, value] in pairs {
-            self.table.exists(value, what)?;
-            self.names.check(&self.table, name, what)?;
-            let (text, shown) = (self.table.get(name).unwrap_or_default(), self.table.get(value).unwrap_or_default());
-            in_order = in_order && before < text && !shown.is_empty();
-            before = text;
-            if text == METRIC_NAME {
-                metric = Some(value);
-            }
-            if in_order {
-                put_label(&mut self.set, text, shown);
-            }
-        }
-        match kind {
-            SetKind::Series if metric.is_none() || metric != self.metric => {
-                let text = |symbol: Option<u32>| symbol.and_then(|s| self.table.get(s)).unwrap_or_default();
-                let name = text(metric);
-                // an SDK may write the same name with each sample
-                if (self.metric.is_none() || name != text(self.metric)) && !is_metric_name(name) {
-                    let name = crate::guest_log::tidy(name);
-                    return Err(format!("{what}: {name:?} is no metric name (__name__)"));
-                }
-                self.metric = metric;
-            }
-            _ => {}
+        let in_order = self.writes_like_last(pairs) || self.writes(pairs, what)?;
+        if kind == SetKind::Series {
+            self.check_metric(pairs, in_order, what)?;
         }
         let labels = if in_order {
             Labels::from_trusted(&self.set)
@@ -200,18 +182,85 @@ impl Encoder<'_> {
         }
         Ok(labels)
     }
+
+    /// Writes a set that has the names of the last; says whether it has, and a value for each.
+    fn writes_like_last(&mut self, pairs: &[[u32; 2]]) -> bool {
+        if pairs.len() != self.last.len() {
+            return false;
+        }
+        self.set.clear();
+        for (&[symbol, value], &(last, name)) in pairs.iter().zip(&self.last) {
+            // a look at the bytes: the symbols end on character boundaries
+            let shown = text_of(self.symbols, value);
+            if symbol != last || shown.is_empty() {
+                return false;
+            }
+            put_label(&mut self.set, name.as_bytes(), shown);
+        }
+        true
+    }
+
+    /// Checks a set, and writes it if it is in order: names ascend, and each has a value.
+    fn writes(&mut self, pairs: &[[u32; 2]], what: &str) -> Checked<bool> {
+        self.set.clear();
+        self.last.clear();
+        let (mut before, mut in_order) = ("", true);
+        for &[name, value] in pairs {
+            self.table.exists(value, what)?;
+            self.names.check(&self.table, name, what)?;
+            let (text, shown) = (self.symbols.get(name as usize).unwrap_or_default(), text_of(self.symbols, value));
+            in_order = in_order && before < text && !shown.is_empty();
+            before = text;
+            if in_order {
+                self.last.push((name, text));
+                put_label(&mut self.set, text.as_bytes(), shown);
+            }
+        }
+        if !in_order {
+            self.last.clear();
+        }
+        Ok(in_order)
+    }
+
+    /// Whether a set has a legal name of a metric.
+    fn check_metric(&mut self, pairs: &[[u32; 2]], in_order: bool, what: &str) -> Checked<()> {
+        let is_name = |pair: &&[u32; 2]| text_of(self.symbols, pair[0]) == METRIC_NAME.as_bytes();
+        // of two the last counts; in order, there is none before `__name__` but names that begin with a capital
+        let found = if in_order { pairs.iter().find(is_name) } else { pairs.iter().rfind(is_name) };
+        let metric = found.map(|pair| pair[1]);
+        if metric.is_some() && metric == self.metric {
+            return Ok(());
+        }
+        let text = |symbol: Option<u32>| symbol.and_then(|s| self.table.get(s)).unwrap_or_default();
+        let name = text(metric);
+        // an SDK may write the same name with each sample
+        if (self.metric.is_none() || name != text(self.metric)) && !is_metric_name(name) {
+            let name = crate::guest_log::tidy(name);
+            return Err(format!("{what}: {name:?} is no metric name (__name__)"));
+        }
+        self.metric = metric;
+        Ok(())
+    }
+}
+
+/// The bytes of a symbol; none, where there is no such symbol.
+fn text_of(symbols: &guest::Symbols, symbol: u32) -> &[u8] {
+    let i = symbol as usize;
+    let start = i.checked_sub(1).and_then(|before| symbols.ends.get(before)).map_or(0, |end| *end as usize);
+    let end = symbols.ends.get(i).map_or(start, |end| *end as usize);
+    symbols.text.as_bytes().get(start..end).unwrap_or_default()
 }
 
 /// A label in canonical form (`weir_model::labels`).
-fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
+fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.push(0x0a);
     put_varint(out, 2 + varint_len(name.len()) + name.len() + varint_len(value.len()) + value.len());
     out.push(0x0a);
     put_varint(out, name.len());
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(name);
     out.push(0x12);
     put_varint(out, value.len());
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
 }
 
 #[cfg(test)]
