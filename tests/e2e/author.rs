@@ -155,10 +155,35 @@ fn what_cannot_be_is_said_with_what_to_do() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("rust"));
     good(&weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "x"]));
     assert!(bad(&weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "x"])).contains("exists"));
-    // a machine without cargo
-    let mut without = command(&dir.path().join("x"));
-    let told = bad(&without.args(["plugin", "build"]).env("PATH", "/nowhere").output().unwrap());
-    assert!(told.contains("cargo") && told.contains("https://sh.rustup.rs"), "{told}");
+    let taken = bad(&weir_in(dir.path(), &["plugin", "new", "--lang", "go", "weir"]));
+    assert!(taken.contains("\"weir\" is taken"), "{taken}");
+    // a machine without compilers
+    for (language, what, install) in [
+        ("rust", "cargo", "https://sh.rustup.rs"),
+        ("python", "Python 3.10 or later", "apt-get install python3"),
+        ("js", "Node.js", "apt-get install nodejs npm"),
+        ("ts", "Node.js", "apt-get install nodejs npm"),
+        ("go", "go 1.24 or later", "apt-get install golang-go"),
+        ("c", "clang", "apt-get install clang-19"),
+    ] {
+        let without = |args: &[&str]| {
+            let mut without = command(dir.path());
+            without.args(args).env("PATH", "/nowhere").env_remove("VIRTUAL_ENV").env_remove("WASI_SDK_PATH");
+            without.output().unwrap()
+        };
+        let name = format!("without-{language}");
+        let made = good(&without(&["plugin", "new", "--lang", language, &name]));
+        let told = bad(&without(&["plugin", "build", &name]));
+        for said in [&made, &told] {
+            assert!(said.contains(what) && said.contains("missing") && said.contains(install), "{language}: {said}");
+        }
+    }
+    // of a file there is nothing to build, nor a folder of tests
+    std::fs::write(dir.path().join("a.wasm"), b"").unwrap();
+    let told = bad(&weir_in(dir.path(), &["plugin", "test", "a.wasm"]));
+    assert!(told.contains("tests with fixtures") && told.contains("--fixtures"), "{told}");
+    let told = bad(&weir_in(dir.path(), &["plugin", "build", "--watch", "nowhere", "x"]));
+    assert!(told.contains("there is no plugin directory nowhere"), "{told}");
 }
 
 #[test]

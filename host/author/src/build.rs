@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::component::add_manifest;
+use crate::component::{add_manifest, exports_lifecycle};
 use crate::error::AuthorError;
 use crate::language::Mode;
 use crate::project::Project;
@@ -16,6 +16,15 @@ pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
         return Err(AuthorError::Toolchain(missing));
     }
     let mut component = project.language.build(project, mode)?;
+    if !exports_lifecycle(&component) {
+        return Err(AuthorError::Component {
+            what: "what the compiler made is no plugin",
+            reason: format!(
+                "it exports nothing of weir's; weir/sdk/{}/README.md shows how a plugin is exported",
+                project.language.sdk()
+            ),
+        });
+    }
     add_manifest(&mut component, &project.manifest_text);
     Ok(component)
 }

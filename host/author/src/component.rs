@@ -57,3 +57,24 @@ pub(crate) fn add_manifest(component: &mut Vec<u8>, manifest: &str) {
     wasm_encoder::CustomSection { name: MANIFEST_SECTION.into(), data: manifest.as_bytes().into() }
         .append_to_component(component);
 }
+
+/// Whether a component exports what every plugin does.
+pub(crate) fn exports_lifecycle(component: &[u8]) -> bool {
+    use wasmparser::{Parser, Payload};
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::ComponentExportSection(section)) if depth == 0 => {
+                let mut names = section.into_iter().filter_map(|export| Some(export.ok()?.name.name));
+                if names.any(|name| name.starts_with("weir:plugin/lifecycle@")) {
+                    return true;
+                }
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}

@@ -23,6 +23,22 @@ pub enum AuthorError {
     /// A plugin's name that could not be its file's.
     #[error("{0:?} is no name for a plugin: use letters, digits, `-` and `_`, beginning with a letter")]
     Name(String),
+    /// A plugin's name that is something else already in its language.
+    #[error(
+        "{name:?} is taken: in {language} it names something else that a build needs; give the plugin another name"
+    )]
+    Taken {
+        /// The name.
+        name: String,
+        /// The language.
+        language: &'static str,
+    },
+    /// A project without the part that is weir's.
+    #[error(
+        "weir's SDK is not in {}: `weir plugin new` writes it; make a new project beside this one and copy its folder `weir`",
+        .0.display()
+    )]
+    NoSdk(PathBuf),
     /// A folder without a manifest.
     #[error(
         "there is no weir-plugin.toml in {}: it is no plugin's folder (`weir plugin new` makes one)", .0.display()

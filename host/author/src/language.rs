@@ -41,6 +41,11 @@ pub trait Language: Sync {
     /// As in `--lang NAME` and the manifest's `language`.
     fn name(&self) -> &'static str;
 
+    /// Names that a plugin cannot have, since a build needs something else that is called so.
+    fn taken(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The folder of its SDK below `sdk/`, and below `weir/sdk/` in a project. Languages can share one.
     fn sdk(&self) -> &'static str {
         self.name()
@@ -76,6 +81,12 @@ pub(crate) fn sdk_folder(project: &Project, name: &str) -> PathBuf {
     project.dir.ancestors().map(|dir| dir.join("sdk").join(name)).find(|dir| dir.is_dir()).unwrap_or(beside)
 }
 
+/// The same, where a build cannot do without: an author may have lost it.
+fn needed_sdk(project: &Project, name: &str) -> Result<PathBuf, AuthorError> {
+    let folder = sdk_folder(project, name);
+    if folder.is_dir() { Ok(folder) } else { Err(AuthorError::NoSdk(folder)) }
+}
+
 /// All languages, in the order that help texts name them.
 pub static ALL: &[&dyn Language] =
     &[&rust::Rust, &python::Python, &js::Script::Java, &js::Script::Type, &go::Go, &c::C];
@@ -103,6 +114,20 @@ mod tests {
                 assert!(files.contains(&wanted), "{template} has no {wanted}: {files:?}");
             }
             assert!(files.iter().any(|f| f.starts_with("tests/")), "{template} has no test");
+        }
+    }
+
+    #[test]
+    fn an_sdk_that_is_lost_is_said_with_where_to_get_it() {
+        for name in ["python", "js", "ts", "c"] {
+            let dir = tempfile::tempdir().unwrap();
+            let dir = dir.path().join("tidy");
+            crate::new::new(by_name(name).unwrap(), &dir).unwrap();
+            std::fs::remove_dir_all(dir.join("weir")).unwrap();
+            let project = Project::open(&dir).unwrap();
+            // the compiler is not asked: there is nothing for it to do
+            let said = project.language.build(&project, Mode::Watch).unwrap_err().to_string();
+            assert!(said.contains("weir/sdk/") && said.contains("weir plugin new"), "{name}: {said}");
         }
     }
 

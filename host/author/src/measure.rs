@@ -56,7 +56,12 @@ pub struct Costs {
 
 /// Measures a component with the configuration of the first of its cases that takes one.
 pub async fn measure(name: &str, component: &[u8], documents: &[Document]) -> Result<Costs, AuthorError> {
-    let failed = |reason: String| AuthorError::Component { what: "the plugin does not run", reason };
+    let failed = |mut reason: String| {
+        if documents.is_empty() {
+            reason.push_str("\n(there are no fixtures to take a configuration from: name some with --fixtures)");
+        }
+        AuthorError::Component { what: "the plugin does not run", reason }
+    };
     let cases: Vec<&Case> = documents.iter().flat_map(|d| &d.cases).collect();
     let case = cases.iter().find(|c| c.configure_error.is_none());
     let case = case.map_or_else(Case::plain, |c| c.alone());

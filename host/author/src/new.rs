@@ -14,6 +14,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn new(language: &dyn Language, dir: &Path) -> Result<Vec<String>, AuthorError> {
     let name = dir.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     check_name(name)?;
+    if language.taken().contains(&name) {
+        return Err(AuthorError::Taken { name: name.to_owned(), language: language.name() });
+    }
     if dir.exists() {
         return Err(AuthorError::Exists(dir.to_owned()));
     }
@@ -24,7 +27,7 @@ pub fn new(language: &dyn Language, dir: &Path) -> Result<Vec<String>, AuthorErr
 }
 
 /// A plugin's name is its file's, a metric's label value, a package in five languages.
-fn check_name(name: &str) -> Result<(), AuthorError> {
+pub(crate) fn check_name(name: &str) -> Result<(), AuthorError> {
     let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if good { Ok(()) } else { Err(AuthorError::Name(name.to_owned())) }
@@ -83,7 +86,7 @@ fn write(dir: &Path, files: &[NewFile]) -> Result<(), AuthorError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::ALL;
+    use crate::language::{ALL, by_name};
     use crate::project::Project;
 
     #[test]
@@ -95,6 +98,17 @@ mod tests {
             assert!(check_name(bad).is_err(), "{bad}");
         }
         assert_eq!(fill("{{name}} {{snake}} {{pascal}}", "log-metrics"), "log-metrics log_metrics LogMetrics");
+    }
+
+    #[test]
+    fn what_a_language_has_already_is_no_name_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for (language, name) in [("rust", "weir-sdk"), ("rust", "self"), ("go", "weir"), ("go", "std")] {
+            let error = new(by_name(language).unwrap(), &dir.path().join(name)).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(language) && error.contains("another name"), "{error}");
+            assert!(!dir.path().join(name).exists());
+        }
+        new(by_name("c").unwrap(), &dir.path().join("weir")).unwrap();
     }
 
     #[test]

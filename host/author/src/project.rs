@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use weir_plugin::Manifest;
+use weir_plugin::{MAX_MANIFEST, Manifest};
 
 use crate::error::AuthorError;
 use crate::language::{Language, by_name};
+use crate::new::check_name;
 
 /// The name of the manifest's file, which makes a folder a plugin's.
 pub const MANIFEST_FILE: &str = "weir-plugin.toml";
@@ -33,9 +34,14 @@ impl Project {
         }
         let manifest_text = fs::read_to_string(&path).map_err(AuthorError::file(&path))?;
         let wrong = |what: String| AuthorError::Manifest { path: path.clone(), what };
+        if manifest_text.len() > MAX_MANIFEST {
+            return Err(wrong(format!("it has {} bytes, and may have {MAX_MANIFEST}", manifest_text.len())));
+        }
         let manifest = Manifest::parse(&manifest_text).map_err(|e| wrong(e.to_string()))?;
+        // it becomes a file's name in a directory of somebody else's
+        check_name(&manifest.name).map_err(|e| wrong(format!("name: {e}")))?;
         let language = match manifest.language.as_deref() {
-            Some(name) => by_name(name)?,
+            Some(name) => by_name(name).map_err(|e| wrong(format!("language: {e}")))?,
             None => return Err(wrong("it needs a `language`, as in: language = \"rust\"".to_owned())),
         };
         Ok(Self { dir, manifest, manifest_text, language })
@@ -62,5 +68,38 @@ impl Project {
 impl std::fmt::Debug for Project {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Project").field("dir", &self.dir).field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_makes_no_sense_is_told_with_its_file_and_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let nothing = Project::open(dir.path()).unwrap_err().to_string();
+        assert!(nothing.contains("no weir-plugin.toml") && nothing.contains("weir plugin new"), "{nothing}");
+        let nowhere = Project::open(&dir.path().join("nowhere")).unwrap_err().to_string();
+        assert!(nowhere.contains("nowhere: "), "{nowhere}");
+        let long = format!("name = \"a\"\n# {}", "x".repeat(MAX_MANIFEST));
+        let cases = [
+            ("name = \"a\"", "it needs a `language`, as in"),
+            ("language = \"rust\"", "missing field `name`"),
+            ("name = \"a\"\nlanguage = \"cobol\"", "language: there is no language \"cobol\": one of rust, "),
+            ("name = \"../a\"\nlanguage = \"rust\"", "name: \"../a\" is no name for a plugin: use letters"),
+            ("name = \"a\"\nlang = \"rust\"", "line 2"),
+            ("name = \"a", "line 1"),
+            (long.as_str(), "and may have 16384"),
+        ];
+        let path = dir.path().join(MANIFEST_FILE);
+        for (text, part) in cases {
+            std::fs::write(&path, text).unwrap();
+            let error = Project::open(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("weir-plugin.toml: ") && error.contains(part), "{error}");
+        }
+        std::fs::write(&path, b"name = \"\xff\"").unwrap();
+        let error = Project::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("weir-plugin.toml: ") && error.contains("UTF-8"), "{error}");
     }
 }

@@ -4,17 +4,9 @@
 
 use std::path::Path;
 
-use weir_author::fixture::{Document, Outcome, Rig, bless, check};
+use weir_author::fixture::{Document, Rig, bless, check};
 use weir_author::language::Mode;
 use weir_author::{Project, build};
-
-fn failures(cases: &[(String, Outcome)]) -> String {
-    let failed = cases.iter().filter_map(|(name, outcome)| match outcome {
-        Outcome::Passed => None,
-        Outcome::Failed(why) => Some(format!("{name}\n{why}\n")),
-    });
-    failed.collect()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_plugin_emits_over_time_is_compared_and_blessed() {
@@ -24,7 +16,7 @@ async fn what_a_plugin_emits_over_time_is_compared_and_blessed() {
     let cache = tempfile::tempdir().unwrap();
     let rig = Rig::new(project.name(), component, Some(cache.path())).unwrap();
     let fixture = Document::read(&dir.join("tests/count.toml")).unwrap();
-    assert_eq!(failures(&check(&rig, &fixture).await.cases), "");
+    assert_eq!(check(&rig, &fixture).await.failures(), "");
     assert_eq!(bless(&rig, &fixture).await.unwrap(), fixture.text, "nothing to bless");
 
     let wrong = r#"
@@ -41,11 +33,11 @@ series = "up"
 emitted = "up 1"
 "#;
     let document = Document::parse(Path::new("a.toml"), wrong.to_owned()).unwrap();
-    insta::assert_snapshot!("failures", failures(&check(&rig, &document).await.cases));
+    insta::assert_snapshot!("failures", check(&rig, &document).await.failures());
     let blessed = bless(&rig, &document).await.unwrap();
     insta::assert_snapshot!("blessed", blessed);
     let again = Document::parse(Path::new("a.toml"), blessed).unwrap();
-    assert_eq!(failures(&check(&rig, &again).await.cases), "");
+    assert_eq!(check(&rig, &again).await.failures(), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +46,6 @@ async fn who_does_not_tick_says_so() {
     let rig = Rig::new(project.name(), build::build(&project, Mode::Watch).unwrap(), None).unwrap();
     let case = "[[case]]\nname = \"a\"\nconfig = { dedup = { window = \"1h\" } }\ntick = \"1s\"\n";
     let document = Document::parse(Path::new("a.toml"), case.to_owned()).unwrap();
-    let told = failures(&check(&rig, &document).await.cases);
+    let told = check(&rig, &document).await.failures();
     assert!(told.contains("the plugin exports no `tick`"), "{told}");
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use weir_author::fixture::{Document, Outcome, Rig, bless, check};
+use weir_author::fixture::{Document, Rig, bless, check};
 use weir_author::language::Mode;
 use weir_author::{Project, build, conformance};
 
@@ -12,14 +12,6 @@ fn guest() -> (String, Vec<u8>) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/conformance");
     let project = Project::open(&dir).unwrap();
     (project.name().to_owned(), build::build(&project, Mode::Watch).unwrap())
-}
-
-fn failures(cases: &[(String, Outcome)]) -> String {
-    let failed = cases.iter().filter_map(|(name, outcome)| match outcome {
-        Outcome::Passed => None,
-        Outcome::Failed(why) => Some(format!("{name}\n{why}\n")),
-    });
-    failed.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +22,7 @@ async fn the_guest_of_the_sdk_passes_the_suite_and_fixtures_are_blessed() {
     let documents = conformance::documents().unwrap();
     let mut failed = String::new();
     for document in &documents {
-        failed.push_str(&failures(&check(&rig, document).await.cases));
+        failed.push_str(&check(&rig, document).await.failures());
     }
     assert_eq!(failed, "");
     for document in &documents {
@@ -68,10 +60,29 @@ metrics = "x 1"
     assert!(error.contains("case \"series\": series: \"a # no series\""), "{error}");
     let document = Document::parse(Path::new("a.toml"), wrong.replace("a # no series", "a\nb")).unwrap();
     let report = check(&rig, &document).await;
-    let told = failures(&report.cases);
+    let told = report.failures();
     insta::assert_snapshot!("failures", told);
     let blessed = bless(&rig, &document).await.unwrap();
     insta::assert_snapshot!("blessed", blessed);
     let again = Document::parse(Path::new("a.toml"), blessed).unwrap();
-    assert_eq!(failures(&check(&rig, &again).await.cases), "");
+    assert_eq!(check(&rig, &again).await.failures(), "");
+}
+
+#[test]
+fn what_is_no_plugin_is_not_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
+    std::fs::create_dir(dir.path().join("src")).unwrap();
+    write("weir-plugin.toml", "name = \"tidy\"\nlanguage = \"rust\"");
+    let package = "[package]\nname = \"tidy\"\nedition = \"2024\"\n[workspace]\n[lib]\ncrate-type = ";
+    let error = || build::build(&Project::open(dir.path()).unwrap(), Mode::Watch).unwrap_err().to_string();
+
+    write("src/lib.rs", "");
+    assert!(error().contains("Cargo.toml"), "{}", error());
+    write("Cargo.toml", &format!("{package}[\"rlib\"]"));
+    assert!(error().contains("Cargo.toml needs: [lib] crate-type = "), "{}", error());
+    write("Cargo.toml", &format!("{package}[\"cdylib\"]"));
+    assert!(error().contains("exports nothing of weir's; weir/sdk/rust/README.md"), "{}", error());
+    write("src/lib.rs", "fn f( {}");
+    assert!(error().contains("src/lib.rs:1:") && !error().contains("\"reason\""), "{}", error());
 }

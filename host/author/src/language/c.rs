@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use sha2::{Digest, Sha256};
 
 use crate::error::AuthorError;
-use crate::language::{Language, Mode, preview1};
+use crate::language::{Language, Mode, needed_sdk, preview1};
 use crate::project::Project;
 use crate::tool::{Missing, Tool, run};
 
@@ -37,9 +37,9 @@ impl Language for C {
     }
 
     fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+        let sdk = needed_sdk(project, self.sdk())?;
         let module = project.build_dir()?.join("c.core.wasm");
         let Some(compiler) = compiler() else { return Err(AuthorError::Toolchain(self.toolchain(project))) };
-        let sdk = project.dir.join("weir/sdk/c");
         let mut files = c_files(&project.dir)?;
         let src = project.dir.join("src");
         if src.is_dir() {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::error::AuthorError;
-use crate::language::{Language, Mode, sdk_folder};
+use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
 use crate::tool::{Missing, Tool, run};
 
@@ -69,9 +69,10 @@ impl Language for Script {
     }
 
     fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+        let sdk = needed_sdk(project, self.sdk())?;
         let out = project.build_dir()?.join("js.wasm");
         let mut node = Command::new("node");
-        node.arg(sdk_folder(project, "js").join("build.mjs")).arg(".").arg("--out").arg(&out).current_dir(&project.dir);
+        node.arg(sdk.join("build.mjs")).arg(".").arg("--out").arg(&out).current_dir(&project.dir);
         run(&mut node)?;
         std::fs::read(&out).map_err(AuthorError::file(&out))
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::AuthorError;
-use crate::language::{Language, Mode, sdk_folder};
+use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
 use crate::tool::{Missing, Tool, run};
 
@@ -33,11 +33,12 @@ impl Language for Python {
     }
 
     fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+        let sdk = needed_sdk(project, self.sdk())?;
         let out = project.build_dir()?.join("python.wasm");
         let mut python = Command::new(interpreter(&project.dir));
         python.args(["-m", "weir.build", "."]).arg("--out").arg(&out).current_dir(&project.dir);
         // the author's folder stays as it is
-        python.env("PYTHONPATH", sdk_folder(project, "python")).env("PYTHONDONTWRITEBYTECODE", "1");
+        python.env("PYTHONPATH", sdk).env("PYTHONDONTWRITEBYTECODE", "1");
         run(&mut python)?;
         std::fs::read(&out).map_err(AuthorError::file(&out))
     }

@@ -28,6 +28,11 @@ impl Language for Rust {
         "rust"
     }
 
+    fn taken(&self) -> &'static [&'static str] {
+        // `Self` is what the type would be called
+        &["weir-sdk", "weir_sdk", "self"]
+    }
+
     fn finish_new(&self, files: &mut Vec<NewFile>) -> Result<(), AuthorError> {
         for (path, bytes) in files.iter_mut().filter(|(path, _)| path == "weir/sdk/rust/Cargo.toml") {
             *bytes = alone(&String::from_utf8_lossy(bytes), WORKSPACE)

@@ -43,7 +43,13 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
     } else {
         let mut paths = options.fixtures.clone();
         if paths.is_empty() {
-            paths.push(dir.join("tests"));
+            let own = dir.join("tests");
+            if !own.is_dir() {
+                let missing =
+                    format!("error: there is no folder {} with fixtures: name some with --fixtures", shown(&own));
+                return Err(Failure::new(missing));
+            }
+            paths.push(own);
         }
         documents(&paths)?
     };
@@ -101,7 +107,8 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<Document>, Failure> {
             files.push(path.clone());
             continue;
         }
-        let mut found: Vec<PathBuf> = std::fs::read_dir(path)?.filter_map(|e| e.ok().map(|e| e.path())).collect();
+        let entries = std::fs::read_dir(path).map_err(|e| Failure::new(format!("error: {}: {e}", path.display())))?;
+        let mut found: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
         found.retain(|p| p.extension().is_some_and(|e| e == "toml"));
         found.sort();
         files.extend(found);
