@@ -30,7 +30,8 @@ fn files() -> Files {
     }
     std::fs::write(&path, &text).unwrap();
     let path = path.display();
-    let config = format!(r#"{{"file":"{path}","key":{{"instance":"host"}},"labels":["team","site"]}}"#);
+    let config =
+        format!(r#"{{"file":"{path}","key":{{"instance":"host"}},"labels":["team","site"],"max_rows":{ROWS}}}"#);
     Files { _dir: dir, config, bytes: text.len() }
 }
 

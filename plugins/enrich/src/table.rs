@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder, Trim};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 use hashbrown::HashTable;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
@@ -82,17 +82,14 @@ impl Table {
     pub(crate) fn read(file: impl Read, shape: &Shape) -> Result<Self, TableError> {
         // one byte more than may be tells that there are more
         let file = Counted { file: file.take(shape.max_bytes + 1), bytes: 0 };
-        let mut reader = ReaderBuilder::new()
-            .delimiter(shape.delimiter)
-            .trim(Trim::All)
-            .buffer_capacity(READ)
-            .has_headers(false)
-            .from_reader(file);
+        let mut reader =
+            ReaderBuilder::new().delimiter(shape.delimiter).buffer_capacity(READ).has_headers(false).from_reader(file);
         let mut record = ByteRecord::new();
         if !reader.read_byte_record(&mut record).map_err(explain)? {
             return Err(TableError::Empty);
         }
-        let header: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+        let header: Vec<String> =
+            record.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned()).collect();
         let places = |columns: &[String]| columns.iter().map(|c| place(&header, c)).collect::<Result<Vec<_>, _>>();
         let (key, values) = (places(&shape.key)?, places(&shape.values)?);
         let mut table = Self { width: values.len() + 1, ..Self::default() };
@@ -206,8 +203,9 @@ fn place(header: &[String], column: &str) -> Result<usize, TableError> {
     Ok(place)
 }
 
+/// A cell without the blanks around it.
 fn cell<'r>(record: &'r ByteRecord, place: usize, line: u64, header: &[String]) -> Result<&'r str, TableError> {
-    std::str::from_utf8(record.get(place).unwrap_or_default())
+    std::str::from_utf8(record.get(place).unwrap_or_default().trim_ascii())
         .map_err(|_| TableError::NotUtf8 { line, column: header.get(place).cloned().unwrap_or_default() })
 }
 
