@@ -133,7 +133,7 @@ async fn a_version_that_needs_more_is_shown_and_not_run() {
     let plugins = scene.weir.url("/api/v1/plugins");
     let own = async || {
         let all = http::json(&plugins).await.unwrap();
-        all["plugins"].as_array().unwrap().iter().find(|p| p["name"] == "mark").cloned().unwrap()
+        all["data"]["plugins"].as_array().unwrap().iter().find(|p| p["name"] == "mark").cloned().unwrap()
     };
     let runs = own().await;
     let asks = build::hostile("asks");

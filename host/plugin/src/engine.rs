@@ -1,7 +1,8 @@
-//! The one engine of a process, and the clock that ends calls.
+//! The engines of a process, one for each size of a stack, and the clocks that end calls.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,8 +14,11 @@ use crate::error::LoadReason;
 /// wake an idle process more often.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Stack of a guest. Host threads have 2 MiB; a guest that recurses without end traps well inside.
-const MAX_STACK: usize = 512 << 10;
+/// Stack of a guest unless its plugin has another. Host threads have 2 MiB; a guest that recurses without end traps well inside.
+pub(crate) const STACK: usize = 512 << 10;
+
+/// The smallest and largest: below, no interpreter starts; beyond, the host's own frames might find too little.
+const STACKS: [usize; 2] = [64 << 10, 1 << 20];
 
 /// Elements of one table, whatever a plugin's limit is: 8 bytes of address space for each, of every table that there may be.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 262_144;
@@ -37,10 +41,10 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// An engine for at most `max_instances` instances at a time.
-    pub(crate) fn new(max_instances: u32) -> Result<Self, LoadReason> {
+    /// An engine for at most `max_instances` instances at a time, and for guests with so much stack.
+    pub(crate) fn new(max_instances: u32, stack: usize) -> Result<Self, LoadReason> {
         let failed = |e: wasmtime::Error| LoadReason::Runtime(format!("{e:#}"));
-        let engine = Engine::new(&config(max_instances)).map_err(failed)?;
+        let engine = Engine::new(&config(max_instances, stack)).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = std::thread::Builder::new()
             .name("weir-epoch".to_owned())
@@ -63,6 +67,34 @@ impl Runtime {
     }
 }
 
+/// The engines of a process by the stack of their guests: wasmtime has one size an engine, and measures it where a call begins. They share
+/// what is compiled, in which the size is no part. Made when the first plugin wants it; there can be five.
+#[derive(Debug)]
+pub(crate) struct Runtimes {
+    max_instances: u32,
+    all: Mutex<BTreeMap<usize, Arc<Runtime>>>,
+}
+
+impl Runtimes {
+    /// Engines for at most `max_instances` instances at a time, each.
+    pub(crate) fn new(max_instances: u32) -> Self {
+        Self { max_instances, all: Mutex::default() }
+    }
+
+    /// That for guests with so much stack.
+    pub(crate) fn with(&self, stack: usize) -> Result<Arc<Runtime>, LoadReason> {
+        let [least, most] = STACKS;
+        let stack = stack.clamp(least, most).next_power_of_two();
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = all.get(&stack) {
+            return Ok(runtime.clone());
+        }
+        let runtime = Arc::new(Runtime::new(self.max_instances, stack)?);
+        all.insert(stack, runtime.clone());
+        Ok(runtime)
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
@@ -80,7 +112,7 @@ pub(crate) fn ticks(limit: Duration) -> u64 {
     u64::try_from(limit.as_micros().div_ceil(TICK.as_micros())).map_or(u64::MAX >> 1, |t| t.min(u64::MAX >> 1)) + 1
 }
 
-fn config(max_instances: u32) -> Config {
+fn config(max_instances: u32, stack: usize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     // A component is several core instances; on average far fewer than it may have.
     pool.total_component_instances(max_instances)
@@ -97,7 +129,7 @@ fn config(max_instances: u32) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        .max_wasm_stack(MAX_STACK)
+        .max_wasm_stack(stack)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         // An instance begins as a copy-on-write view of its initial memory: microseconds instead of a copy.
         .memory_init_cow(true)
@@ -106,4 +138,27 @@ fn config(max_instances: u32) -> Config {
         // For a trap's message the innermost frames are enough.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+    use super::*;
+
+    #[test]
+    fn engines_differ_by_nothing_that_is_compiled() {
+        let runtimes = Runtimes::new(4);
+        let engine = |stack| runtimes.with(stack).unwrap().engine().clone();
+        let hash =
+            |e: &Engine| BuildHasherDefault::<DefaultHasher>::default().hash_one(e.precompile_compatibility_hash());
+        let usual = engine(STACK);
+        assert!(Engine::same(&usual, &engine(300 << 10)), "rounded up to the next");
+        for (stack, other) in [(1, 64 << 10), (64 << 10, 64 << 10), (1 << 20, 1 << 20), (1 << 30, 1 << 20)] {
+            let e = engine(stack);
+            assert!(Engine::same(&e, &engine(other)) && !Engine::same(&e, &usual));
+            assert_eq!(hash(&e), hash(&usual));
+        }
+        assert_eq!(runtimes.all.lock().unwrap().len(), 3);
+    }
 }

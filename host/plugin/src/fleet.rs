@@ -15,7 +15,7 @@ use crate::change::{Change, ChangeLog};
 use crate::custom::CustomMetrics;
 use crate::directory::{Changes, File};
 use crate::emission::{Budget, EmitLimits};
-use crate::engine::Runtime;
+use crate::engine::{Runtimes, STACK};
 use crate::error::{LoadError, LoadReason};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
@@ -42,7 +42,7 @@ enum Origin {
 /// All plugins by name.
 pub(crate) struct Fleet {
     settings: Settings,
-    runtime: Arc<Runtime>,
+    runtimes: Runtimes,
     threads: Arc<GuestThreads>,
     store: Store,
     metrics: PluginMetrics,
@@ -68,12 +68,13 @@ impl Fleet {
         metrics: &Metrics,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Vec<LoadError>> {
-        let runtime = Runtime::new(settings.max_instances).map_err(|e| vec![e.of("")])?;
+        let runtimes = Runtimes::new(settings.max_instances);
+        let usual = runtimes.with(STACK).map_err(|e| vec![e.of("")])?;
         let threads = GuestThreads::new().map_err(|e| vec![e.of("")])?;
-        let store = Store::open(runtime.engine(), settings.cache_dir.as_deref(), settings.compiler.clone(), stop);
+        let store = Store::open(usual.engine(), settings.cache_dir.as_deref(), settings.compiler.clone(), stop);
         let mut fleet = Self {
             settings: Settings::default(),
-            runtime: Arc::new(runtime),
+            runtimes,
             threads: Arc::new(threads),
             store,
             metrics: PluginMetrics::new(metrics),
@@ -274,7 +275,7 @@ impl Fleet {
         let compiled = if let Some(same) = running.filter(|r| is_component(&bytes, &r.compiled().sha256)) {
             same.compiled().clone()
         } else {
-            let compiled = self.store.load(bytes, &plugin)?;
+            let compiled = self.store.load(self.runtimes.with(plugin.stack)?.engine(), bytes, &plugin)?;
             self.metrics.compiled(name, begin.elapsed());
             tracing::debug!(plugin = name, cached = compiled.cached, took = ?begin.elapsed(), "plugin compiled");
             compiled
@@ -331,8 +332,9 @@ impl Fleet {
             Some(_) => Arc::new(GuestThreads::waiting(AT_ONCE)?),
             None => self.threads.clone(),
         };
-        let (runtime, ticker) = (&self.runtime, &self.ticker);
-        WasmGuest::load(runtime, &threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
+        let (runtime, ticker) = (self.runtimes.with(plugin.stack)?, &self.ticker);
+        let compiled = compiled.on(runtime.engine())?;
+        WasmGuest::load(&runtime, &threads, ticker, compiled, plugin, services, metrics, settings.idle_instances)
             .map(Arc::new)
     }
 }

@@ -86,7 +86,11 @@ impl WasmGuest {
         let manifest = compiled.outline.manifest.as_ref();
         let for_each_pipeline = program.ticks() || manifest.is_some_and(|m| m.affinity == Affinity::Pipeline);
         // The first instance of a plugin that has one for each pipeline only shows that it can be made: its store is its own.
-        let kept = if for_each_pipeline { Kept::default() } else { services.kept.of(&services.plugin, "") };
+        let kept = if for_each_pipeline {
+            Kept::apart(settings.state_bytes)
+        } else {
+            services.kept.of(&services.plugin, "", settings.state_bytes)
+        };
         let mut guest = Self {
             program,
             wants: Wants::default(),
@@ -156,7 +160,7 @@ impl WasmGuest {
             making: CallTime::default(),
             threads: self.threads.clone(),
             name: self.name.clone(),
-            kept: self.services.kept.of(&self.services.plugin, pipeline),
+            kept: self.services.kept.of(&self.services.plugin, pipeline, self.settings.state_bytes),
             for_each_pipeline: true,
             seated: Some(Seated { seat, version, pipeline: pipeline.to_owned() }),
             bound: Mutex::default(),

@@ -34,5 +34,13 @@
     ;; a page of memory that nobody gives back
     (if (i32.eq (local.get $rows) (i32.const 5)) (then
       (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))))
+    ;; as deep as there are rows
+    (if (i32.gt_u (local.get $rows) (i32.const 100)) (then (drop (call $deep (local.get $rows)))))
     (i32.const 64))
+
+  ;; Not in its own tail: each call has its frame.
+  (func $deep (param $left i32) (result i32)
+    (if (result i32) (i32.eqz (local.get $left))
+      (then (i32.const 0))
+      (else (i32.add (local.get $left) (call $deep (i32.sub (local.get $left) (i32.const 1)))))))
 )

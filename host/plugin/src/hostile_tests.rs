@@ -14,7 +14,7 @@ use wit_parser::Resolve;
 use crate::access::Access;
 use crate::custom::CustomMetrics;
 use crate::emission::{Budget, EmitLimits, EmitTo};
-use crate::engine::Runtime;
+use crate::engine::{Runtime, Runtimes, STACK};
 use crate::guest::WasmGuest;
 use crate::guest_log::GuestLog;
 use crate::http::HttpFamilies;
@@ -44,6 +44,7 @@ fn component() -> Vec<u8> {
 
 /// What plugins share.
 struct Host {
+    runtimes: Runtimes,
     runtime: Arc<Runtime>,
     threads: Arc<GuestThreads>,
     ticker: Arc<Ticker>,
@@ -54,15 +55,17 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
-        let runtime = Arc::new(Runtime::new(16).unwrap());
+        let runtimes = Runtimes::new(16);
+        let runtime = runtimes.with(STACK).unwrap();
         let store = Store::open(runtime.engine(), None, Compiler::InProcess, Arc::default());
         let metrics = Metrics::new();
         Self {
-            compiled: store.load(component(), &PluginSettings::default()).unwrap(),
+            compiled: store.load(runtime.engine(), component(), &PluginSettings::default()).unwrap(),
             threads: Arc::new(GuestThreads::new().unwrap()),
             ticker: Arc::new(Ticker::start(Ticks::ByClock).unwrap()),
             all: PluginMetrics::new(&metrics),
             metrics,
+            runtimes,
             runtime,
         }
     }
@@ -88,8 +91,10 @@ impl Host {
             access: Access::default(),
             http: HttpFamilies::new(&Metrics::new()).of("p"),
         });
-        let (runtime, threads, ticker) = (&self.runtime, &self.threads, &self.ticker);
-        WasmGuest::load(runtime, threads, ticker, self.compiled.clone(), settings, services, metrics, 1).unwrap()
+        let (threads, ticker) = (&self.threads, &self.ticker);
+        let runtime = self.runtimes.with(settings.stack).unwrap();
+        let compiled = self.compiled.on(runtime.engine()).unwrap();
+        WasmGuest::load(&runtime, threads, ticker, compiled, settings, services, metrics, 1).unwrap()
     }
 
     fn metric(&self, line: &str) -> Option<f64> {
@@ -162,6 +167,36 @@ fn ten_thousand_interrupted_calls_leave_nothing_behind() {
 fn served() -> weir_pipeline::guest::Outcome<'static> {
     let interface = weir_pipeline::guest::Interface::Series;
     weir_pipeline::guest::Outcome { interface, rows: 1, unserved: 0, error: None }
+}
+
+#[test]
+fn a_stack_is_a_plugins_own() {
+    let host = Host::new();
+    let depth = |stack: usize| {
+        let settings = PluginSettings { stack, timeout: Duration::from_secs(20), ..PluginSettings::default() };
+        let guest: Box<dyn Guest> = Box::new(host.guest(settings));
+        let (mut works, mut fails) = (101_u32, 10_000_000);
+        while fails - works > 100 {
+            let tried = works.midpoint(fails);
+            match call(&*guest, tried) {
+                Ok(_) => works = tried,
+                Err(CallError::Trap(why)) => {
+                    assert!(why.contains("call stack exhausted"), "{why}");
+                    guest.settled(&served());
+                    fails = tried;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        works
+    };
+    let depths = [64 << 10, 256 << 10, 512 << 10, 1 << 20].map(depth);
+    println!("frames of a recursion in 64, 256, 512 and 1024 KiB: {depths:?}");
+    // What lies between the start of the measure and the guest's first frame is the same in all.
+    for (shallow, deep, times) in [(0, 1, 4), (1, 2, 2), (2, 3, 2)] {
+        let (shallow, deep) = (depths[shallow], depths[deep]);
+        assert!(deep > shallow * times / 10 * 9 && deep < shallow * times / 10 * 12, "{depths:?}");
+    }
 }
 
 #[test]

@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) const MAX_KEY: usize = 1 << 10;
 pub(crate) const MAX_VALUE: usize = 256 << 10;
 
-/// Keys of one store, and bytes of all its keys and values: ten thousand counters with their labels fit; a hundred stores
-/// that are full are 400 MiB of a machine that asked for it.
+/// Keys of one store: ten thousand counters with their labels. How many bytes they have is a limit of the plugin.
 const MAX_KEYS: usize = 10_000;
-const MAX_BYTES: usize = 4 << 20;
 
 /// The stores of all plugins by name, then by pipeline (empty: the plugin's own); clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeptStates(Arc<Mutex<BTreeMap<String, BTreeMap<String, Kept>>>>);
+pub(crate) struct KeptStates(Arc<Mutex<BTreeMap<String, BTreeMap<String, SharedContents>>>>);
+
+type SharedContents = Arc<Mutex<Contents>>;
 
 /// One store; clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Kept(Arc<Mutex<Contents>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    contents: SharedContents,
+    /// The most bytes of all keys and values. What is there already when another version has less stays until it is changed.
+    max_bytes: usize,
+}
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -43,9 +47,11 @@ impl NotKept {
 }
 
 impl KeptStates {
-    /// The store of a plugin in a pipeline, or (empty) in all of them.
-    pub(crate) fn of(&self, plugin: &str, pipeline: &str) -> Kept {
-        lock(&self.0).entry(plugin.to_owned()).or_default().entry(pipeline.to_owned()).or_default().clone()
+    /// The store of a plugin in a pipeline, or (empty) in all of them, of so many bytes.
+    pub(crate) fn of(&self, plugin: &str, pipeline: &str, max_bytes: usize) -> Kept {
+        let mut all = lock(&self.0);
+        let contents = all.entry(plugin.to_owned()).or_default().entry(pipeline.to_owned()).or_default().clone();
+        Kept { contents, max_bytes }
     }
 
     /// The plugin is gone, and what it kept with it.
@@ -54,8 +60,15 @@ impl KeptStates {
     }
 }
 
+impl Kept {
+    /// A store that nobody else has.
+    pub(crate) fn apart(max_bytes: usize) -> Self {
+        Self { contents: Arc::default(), max_bytes }
+    }
+}
+
 /// A store as one call sees it: what the call has changed is in it, and nowhere else until [`commit`](Self::commit).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Draft {
     kept: Kept,
     changed: BTreeMap<String, Option<Vec<u8>>>,
@@ -77,13 +90,13 @@ impl Draft {
         if self.changed.is_empty() {
             return 0;
         }
-        let mut contents = lock(&self.kept.0);
+        let mut contents = lock(&self.kept.contents);
         let mut without_room = 0;
         let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
         // what makes room first
         changed.sort_by_key(|(key, value)| size(key, value.as_ref()) - size(key, contents.values.get(key)));
         for (key, value) in changed {
-            without_room += u64::from(!contents.change(key, value));
+            without_room += u64::from(!contents.change(key, value, self.kept.max_bytes));
         }
         without_room
     }
@@ -91,7 +104,7 @@ impl Draft {
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         match self.changed.get(key) {
             Some(changed) => changed.clone(),
-            None => lock(&self.kept.0).values.get(key).cloned(),
+            None => lock(&self.kept.contents).values.get(key).cloned(),
         }
     }
 
@@ -100,7 +113,7 @@ impl Draft {
             return Err(NotKept::TooLarge);
         }
         let (mut keys, mut bytes) = {
-            let contents = lock(&self.kept.0);
+            let contents = lock(&self.kept.contents);
             let (mut keys, mut bytes) = (contents.values.len() as i64, contents.bytes as i64);
             for (key, value) in &self.changed {
                 let old = contents.values.get(key);
@@ -112,7 +125,7 @@ impl Draft {
         let old = self.get(&key);
         keys += i64::from(old.is_none());
         bytes += size(&key, Some(&value)) - size(&key, old.as_ref());
-        if keys > MAX_KEYS as i64 || bytes > MAX_BYTES as i64 {
+        if keys > MAX_KEYS as i64 || bytes > self.kept.max_bytes as i64 {
             return Err(NotKept::Full);
         }
         self.changed.insert(key, Some(value));
@@ -126,7 +139,7 @@ impl Draft {
     }
 
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
-        let contents = lock(&self.kept.0);
+        let contents = lock(&self.kept.contents);
         let from = |(key, _): &(&String, _)| key.starts_with(prefix);
         let mut keys: BTreeMap<&String, bool> =
             contents.values.range(prefix.to_owned()..).take_while(from).map(|(k, _)| (k, true)).collect();
@@ -139,10 +152,10 @@ impl Draft {
 
 impl Contents {
     /// Makes a change; says whether there was room.
-    fn change(&mut self, key: String, value: Option<Vec<u8>>) -> bool {
+    fn change(&mut self, key: String, value: Option<Vec<u8>>, max_bytes: usize) -> bool {
         let old = self.values.get(&key);
         let bytes = self.bytes as i64 + size(&key, value.as_ref()) - size(&key, old);
-        if value.is_some() && (bytes > MAX_BYTES as i64 || (old.is_none() && self.values.len() >= MAX_KEYS)) {
+        if value.is_some() && (bytes > max_bytes as i64 || (old.is_none() && self.values.len() >= MAX_KEYS)) {
             return false;
         }
         self.bytes = usize::try_from(bytes).unwrap_or(0);
@@ -167,11 +180,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    const SOME: usize = 4 << 20;
+
     #[test]
     fn what_a_call_changes_counts_when_it_is_committed() {
         let all = KeptStates::default();
-        let mut a = Draft::new(all.of("p", ""));
-        let b = Draft::new(all.of("p", ""));
+        let mut a = Draft::new(all.of("p", "", SOME));
+        let b = Draft::new(all.of("p", "", SOME));
         a.set("count/x".to_owned(), vec![1]).unwrap();
         a.set("count/y".to_owned(), vec![2]).unwrap();
         a.remove("count/y".to_owned());
@@ -183,14 +198,14 @@ mod tests {
         assert_eq!((a.keys(""), b.keys("c")), (vec![], vec!["count/x".to_owned()]));
         a.begin();
         assert_eq!(a.get("count/x"), Some(vec![1]), "the call failed");
-        assert!(Draft::new(all.of("p", "logs")).keys("").is_empty(), "another pipeline's");
+        assert!(Draft::new(all.of("p", "logs", SOME)).keys("").is_empty(), "another pipeline's");
         all.forget("p");
-        assert!(Draft::new(all.of("p", "")).keys("").is_empty());
+        assert!(Draft::new(all.of("p", "", SOME)).keys("").is_empty());
     }
 
     #[test]
     fn a_store_is_bounded() {
-        let mut d = Draft::default();
+        let mut d = Draft::new(Kept::apart(SOME));
         assert_eq!(d.set("k".repeat(MAX_KEY + 1), vec![]), Err(NotKept::TooLarge));
         assert_eq!(d.set("k".to_owned(), vec![0; MAX_VALUE + 1]), Err(NotKept::TooLarge));
         for i in 0..15 {
@@ -201,5 +216,27 @@ mod tests {
         d.set("big3".to_owned(), vec![0; 10]).unwrap();
         d.set("big15".to_owned(), vec![0; MAX_VALUE]).unwrap();
         assert_eq!(d.commit(), 0);
+    }
+
+    #[test]
+    fn each_plugin_has_a_size_of_its_own() {
+        let all = KeptStates::default();
+        let mut small = Draft::new(all.of("small", "", 100));
+        small.set("k".to_owned(), vec![0; 99]).unwrap();
+        assert_eq!(small.set("l".to_owned(), vec![]), Err(NotKept::Full));
+        assert_eq!(small.commit(), 0);
+        let mut large = Draft::new(all.of("large", "", 200));
+        large.set("k".to_owned(), vec![0; 199]).unwrap();
+        // A version with less keeps what there is, and gets nothing more in.
+        let mut smaller = Draft::new(all.of("small", "", 50));
+        assert_eq!(smaller.get("k").unwrap().len(), 99);
+        assert_eq!(smaller.set("k".to_owned(), vec![0; 60]), Err(NotKept::Full));
+        smaller.set("k".to_owned(), vec![0; 49]).unwrap();
+        assert_eq!(smaller.commit(), 0);
+        // What another instance has kept meanwhile takes the room.
+        let (mut one, mut two) = (Draft::new(all.of("p", "", 100)), Draft::new(all.of("p", "", 100)));
+        one.set("a".to_owned(), vec![0; 60]).unwrap();
+        two.set("b".to_owned(), vec![0; 60]).unwrap();
+        assert_eq!((one.commit(), two.commit()), (0, 1));
     }
 }

@@ -102,6 +102,12 @@ pub struct PluginSettings {
     /// The most elements of one instance's tables, all of them together; at most 262,144 in one table. The largest real guest
     /// measured, componentize-py's interpreter, has about 14,000.
     pub table_elements: usize,
+    /// The stack of one call, a power of two; one that is none counts as the next. An engine has one size, so each that is used costs
+    /// address space and a clock of its own. The thread's stack is 2 MiB, of which the host needs some itself.
+    pub stack: usize,
+    /// The most bytes of all keys and values that it keeps in the host, for each pipeline where it has an instance in each: ten thousand
+    /// counters with their labels; a hundred stores that are full are 400 MiB of a machine that asked for it.
+    pub state_bytes: usize,
     /// How much processor time one call may take; by the wall clock 20 times that, at least 2 s, for a machine that is
     /// overloaded. A batch is at most 4,096 rows or about 1 MiB, which a compiled guest handles in 1 ms and Python in 4:
     /// 50 ms is a guest that is lost, and no p99 anybody would want.
@@ -145,6 +151,8 @@ impl Default for PluginSettings {
             config_json: "{}".to_owned(),
             memory_limit: 64 << 20,
             table_elements: 65_536,
+            stack: crate::engine::STACK,
+            state_bytes: 4 << 20,
             timeout: Duration::from_millis(50),
             configure_timeout: Duration::from_secs(5),
             max_returned_bytes: 16 << 20,
@@ -169,6 +177,8 @@ impl fmt::Debug for PluginSettings {
         f.debug_struct("PluginSettings")
             .field("memory_limit", &self.memory_limit)
             .field("table_elements", &self.table_elements)
+            .field("stack", &self.stack)
+            .field("state_bytes", &self.state_bytes)
             .field("timeout", &self.timeout)
             .field("configure_timeout", &self.configure_timeout)
             .field("max_returned_bytes", &self.max_returned_bytes)

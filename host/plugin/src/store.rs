@@ -30,7 +30,6 @@ const MAX_KEPT: usize = 64;
 /// Compiles, or finds compiled.
 #[derive(Debug)]
 pub(crate) struct Store {
-    engine: Engine,
     cache: Option<Cache>,
     compiler: Compilation,
 }
@@ -47,8 +46,19 @@ pub(crate) struct Compiled {
     pub(crate) outline: Arc<Outline>,
 }
 
+impl Compiled {
+    /// The same for another engine: compiled already.
+    pub(crate) fn on(&self, engine: &Engine) -> Result<Self, LoadReason> {
+        if Engine::same(self.component.engine(), engine) {
+            return Ok(self.clone());
+        }
+        let component = self.component.serialize().and_then(|compiled| compiled_component(engine, &compiled));
+        Ok(Self { component: component.map_err(|e| LoadReason::Compile(format!("{e:#}")))?, ..self.clone() })
+    }
+}
+
 impl Store {
-    /// A store with its cache in `cache_dir`. Without a usable directory everything is compiled at each start. `stop` ends
+    /// A store with its cache in `cache_dir`, for engines that compile as this one. Without a usable directory everything is compiled at each start. `stop` ends
     /// the wait for a compilation.
     pub(crate) fn open(engine: &Engine, cache_dir: Option<&Path>, compiler: Compiler, stop: Arc<AtomicBool>) -> Self {
         let cache = cache_dir.and_then(|dir| match Cache::open(dir, engine) {
@@ -58,20 +68,25 @@ impl Store {
                 None
             }
         });
-        Self { engine: engine.clone(), cache, compiler: Compilation::new(compiler, stop) }
+        Self { cache, compiler: Compilation::new(compiler, stop) }
     }
 
-    /// The component of these bytes. What `settings` and the outline find wrong with it is found before it is compiled.
-    pub(crate) fn load(&self, bytes: Vec<u8>, settings: &PluginSettings) -> Result<Compiled, LoadReason> {
+    /// The component of these bytes, for an engine. What `settings` and the outline find wrong with it is found before it is compiled.
+    pub(crate) fn load(
+        &self,
+        engine: &Engine,
+        bytes: Vec<u8>,
+        settings: &PluginSettings,
+    ) -> Result<Compiled, LoadReason> {
         let sha256 = sha256(&bytes);
         check_pin(&sha256, settings.sha256.as_deref())?;
         let outline = Arc::new(Outline::read(&bytes)?);
         crate::contract::check_exports(&outline.exports)?;
         crate::imports::check(&outline, &settings.grants)?;
-        if let Some(component) = self.cache.as_ref().and_then(|c| c.get(&self.engine, &sha256)) {
+        if let Some(component) = self.cache.as_ref().and_then(|c| c.get(engine, &sha256)) {
             return Ok(Compiled { component, sha256, cached: true, outline });
         }
-        let component = self.compiler.run(&self.engine, bytes, settings)?;
+        let component = self.compiler.run(engine, bytes, settings)?;
         if let Some(cache) = &self.cache {
             cache.put(&component, &sha256);
         }

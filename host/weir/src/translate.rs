@@ -153,6 +153,8 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
         config_json: from.config.expose().to_owned(),
         memory_limit: usize::try_from(from.memory).unwrap_or(usize::MAX),
         table_elements: usize::try_from(from.table_elements).unwrap_or(usize::MAX),
+        stack: usize::try_from(from.stack).unwrap_or(usize::MAX),
+        state_bytes: usize::try_from(from.state).unwrap_or(usize::MAX),
         timeout: from.timeout,
         configure_timeout: from.configure_timeout,
         emit_records: u32::try_from(from.emit_records).unwrap_or(u32::MAX),

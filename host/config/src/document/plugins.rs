@@ -81,6 +81,8 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         config_shown: shown.to_string(),
         memory: 64 << 20,
         table_elements: 65_536,
+        stack: 512 << 10,
+        state: 4 << 20,
         timeout: Duration::from_millis(50),
         configure_timeout: Duration::from_secs(5),
         returned_bytes: 16 << 20,
@@ -102,6 +104,9 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         plugin.returned_bytes = within(&mut limits, "returned_bytes", plugin.returned_bytes, 1 << 10, 1 << 30, check);
         // the runtime cannot give one table more; fewer than the functions that a component of any language points to help nobody
         plugin.table_elements = count(&mut limits, "table_elements", plugin.table_elements, 16, 262_144, check);
+        // less starts no interpreter, and a thread of weir's has 2 MiB, of which weir needs some itself
+        plugin.stack = within(&mut limits, "stack", plugin.stack, 64 << 10, 1 << 20, check);
+        plugin.state = within(&mut limits, "state", plugin.state, 1 << 10, 1 << 30, check);
         // time is kept to within 5 ms; and a call holds up its page, which should not be longer than a scrape interval
         let (least, most) = (Duration::from_millis(1), Duration::from_mins(1));
         plugin.timeout = lasting(&mut limits, "timeout", plugin.timeout, least, most, check);

@@ -15,6 +15,10 @@ pub struct PluginConfig {
     pub memory: u64,
     /// `limits.table_elements`, of all tables of one instance. 65536 unless given; Python's interpreter has 14000.
     pub table_elements: u64,
+    /// `limits.stack` of one call, bytes; rounded up to a power of two. 512 KiB unless given.
+    pub stack: u64,
+    /// `limits.state`: bytes of what it keeps in weir, for each pipeline where it has an instance in each. 4 MiB unless given.
+    pub state: u64,
     /// `limits.timeout`, processor time of one call. 50ms unless given: a batch takes a compiled plugin about 1 ms, Python 4.
     pub timeout: Duration,
     /// `limits.configure_timeout`, processor time of making and configuring one instance. 5s unless given: interpreters

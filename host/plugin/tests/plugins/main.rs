@@ -11,6 +11,7 @@ mod grants;
 mod http;
 mod inspect;
 mod loading;
+mod reach;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
