@@ -25,7 +25,7 @@ use crate::metrics::PluginMetrics;
 use crate::outline::Outline;
 use crate::seat::{Seats, Ticker};
 use crate::settings::{PluginSettings, Settings};
-use crate::state::Services;
+use crate::state::{Crossing, Services};
 use crate::store::{Compiled, Store, check_pin, is_component, sha256};
 use crate::threads::GuestThreads;
 
@@ -280,7 +280,7 @@ impl Fleet {
             tracing::debug!(plugin = name, cached = compiled.cached, took = ?begin.elapsed(), "plugin compiled");
             compiled
         };
-        self.guest(settings, name, plugin, compiled)
+        self.guest(settings, name, plugin, &compiled)
     }
 
     /// The guest of a plugin whose file is gone: the component that runs, in the settings' configuration.
@@ -291,7 +291,7 @@ impl Fleet {
         };
         tracing::warn!(plugin = name, "the file of a plugin that the configuration names is gone: it keeps running");
         let plugin = settings.plugins.get(name).cloned().unwrap_or_default();
-        self.guest(settings, name, plugin, running.compiled().clone())
+        self.guest(settings, name, plugin, running.compiled())
     }
 
     fn guest(
@@ -299,7 +299,7 @@ impl Fleet {
         settings: &Settings,
         name: &str,
         plugin: PluginSettings,
-        compiled: Compiled,
+        compiled: &Compiled,
     ) -> Result<Arc<WasmGuest>, LoadReason> {
         check_pin(&compiled.sha256, plugin.sha256.as_deref())?;
         if let Some(running) = self.running.get(name)
@@ -325,6 +325,7 @@ impl Fleet {
             kept: self.kept.clone(),
             not_kept: self.metrics.not_kept.clone(),
             seats: self.seats.clone(),
+            crossing: Crossing { returned: plugin.max_returned_bytes, handed: plugin.host_call_bytes },
             access: Access::open(&plugin, &self.outbound)?,
             http: self.http.of(name),
         });

@@ -321,7 +321,7 @@ impl WasmGuest {
         let limits = Limits::new(self.settings.memory_limit, self.settings.table_elements, self.metrics.instance());
         let time = self.settings.configure_timeout;
         let state = State::new(limits, time, self.services.clone(), self.kept.clone());
-        self.program.instantiate(state, self.settings.max_returned_bytes, time)
+        self.program.instantiate(state, time)
     }
 
     /// What becomes of an instance after a call.

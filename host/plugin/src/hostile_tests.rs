@@ -22,7 +22,7 @@ use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
 use crate::settings::{Compiler, PluginSettings, Ticks};
-use crate::state::Services;
+use crate::state::{Crossing, Services};
 use crate::store::{Compiled, Store};
 use crate::threads::GuestThreads;
 
@@ -88,6 +88,7 @@ impl Host {
             kept: KeptStates::default(),
             not_kept: self.all.not_kept.clone(),
             seats: Seats::default(),
+            crossing: Crossing { returned: settings.max_returned_bytes, handed: settings.host_call_bytes },
             access: Access::default(),
             http: HttpFamilies::new(&Metrics::new()).of("p"),
         });

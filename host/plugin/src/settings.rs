@@ -115,9 +115,12 @@ pub struct PluginSettings {
     /// The same for instantiation and `configure` together: interpreters parse their program in it, plugins
     /// their tables. It happens beside the data path at load, and once for each further instance.
     pub configure_timeout: Duration,
-    /// The most bytes that one answer, or one argument of a host function, may have: what a full batch
-    /// can need (1 MiB of text rewritten with growth, and columns) and not what fills the host's memory.
+    /// The most bytes that one answer may have: what a full batch can need (1 MiB of text rewritten with growth, and columns) and not
+    /// what fills the host's memory.
     pub max_returned_bytes: usize,
+    /// The most bytes that one call of a function of weir's may hand over: an emission of a full batch, as above. The larger of the two
+    /// is what weir reads at most before it looks at either.
+    pub host_call_bytes: usize,
     /// How many samples and lines it may emit a second, over all its instances; ten times that at once: a plugin that sums up
     /// a hundred thousand series has its tick.
     pub emit_records: u32,
@@ -156,6 +159,7 @@ impl Default for PluginSettings {
             timeout: Duration::from_millis(50),
             configure_timeout: Duration::from_secs(5),
             max_returned_bytes: 16 << 20,
+            host_call_bytes: 16 << 20,
             emit_records: 10_000,
             emit_bytes: 1 << 20,
             http_timeout: Duration::from_secs(5),
@@ -182,6 +186,7 @@ impl fmt::Debug for PluginSettings {
             .field("timeout", &self.timeout)
             .field("configure_timeout", &self.configure_timeout)
             .field("max_returned_bytes", &self.max_returned_bytes)
+            .field("host_call_bytes", &self.host_call_bytes)
             .field("emit_records", &self.emit_records)
             .field("emit_bytes", &self.emit_bytes)
             .field("http_timeout", &self.http_timeout)

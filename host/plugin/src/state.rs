@@ -65,10 +65,21 @@ pub(crate) struct Services {
     pub(crate) not_kept: Family<NotKeptLabels, Counter>,
     /// The places of all plugins that have one instance for a pipeline.
     pub(crate) seats: Seats,
+    /// How many bytes may cross from it.
+    pub(crate) crossing: Crossing,
     /// What its grants open.
     pub(crate) access: Access,
     /// Its requests.
     pub(crate) http: HttpMetrics,
+}
+
+/// The most bytes that cross from a guest at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crossing {
+    /// Of one answer.
+    pub(crate) returned: usize,
+    /// Of what one call of a function of weir's hands over.
+    pub(crate) handed: usize,
 }
 
 /// Of a value that was not kept.
@@ -106,6 +117,16 @@ impl State {
             table,
             output: LineBuffer::default(),
         }
+    }
+
+    /// Stops who hands over more bytes to a function of weir's than its plugin may.
+    pub(crate) fn handed(&self, bytes: usize) -> wasmtime::Result<()> {
+        let most = self.services.crossing.handed;
+        if bytes > most {
+            let what = "it handed over to a function of weir's, more than its limit of";
+            return Err(wasmtime::Error::msg(format!("{bytes} bytes {what} {most} (limits.host_call_bytes)")));
+        }
+        Ok(())
     }
 
     /// What the guest logs by itself.

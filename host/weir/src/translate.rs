@@ -163,6 +163,7 @@ pub(crate) fn plugin(from: &config::PluginConfig) -> weir_plugin::PluginSettings
         http_requests: u32::try_from(from.http_requests).unwrap_or(u32::MAX),
         http_body: usize::try_from(from.http_body).unwrap_or(usize::MAX),
         max_returned_bytes: usize::try_from(from.returned_bytes).unwrap_or(usize::MAX),
+        host_call_bytes: usize::try_from(from.host_call_bytes).unwrap_or(usize::MAX),
         on_error: match from.on_error {
             config::OnError::Drop => OnError::Drop,
             config::OnError::Pass => OnError::Pass,

@@ -86,6 +86,7 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         timeout: Duration::from_millis(50),
         configure_timeout: Duration::from_secs(5),
         returned_bytes: 16 << 20,
+        host_call_bytes: 16 << 20,
         emit_records: 10_000,
         emit_bytes: 1 << 20,
         http_timeout: Duration::from_secs(5),
@@ -102,6 +103,8 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         // a component of any language takes some pages of 64 KiB; a 32-bit one cannot have more than 4 GiB
         plugin.memory = within(&mut limits, "memory", plugin.memory, 64 << 10, 4 << 30, check);
         plugin.returned_bytes = within(&mut limits, "returned_bytes", plugin.returned_bytes, 1 << 10, 1 << 30, check);
+        plugin.host_call_bytes =
+            within(&mut limits, "host_call_bytes", plugin.host_call_bytes, 1 << 10, 1 << 30, check);
         // the runtime cannot give one table more; fewer than the functions that a component of any language points to help nobody
         plugin.table_elements = count(&mut limits, "table_elements", plugin.table_elements, 16, 262_144, check);
         // less starts no interpreter, and a thread of weir's has 2 MiB, of which weir needs some itself

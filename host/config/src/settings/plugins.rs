@@ -24,9 +24,10 @@ pub struct PluginConfig {
     /// `limits.configure_timeout`, processor time of making and configuring one instance. 5s unless given: interpreters
     /// read their program in it, plugins their tables.
     pub configure_timeout: Duration,
-    /// `limits.returned_bytes`: of one answer, and of what one call of a host function hands over. 16 MiB unless given, for
-    /// at most about 1 MiB goes in.
+    /// `limits.returned_bytes`: of one answer. 16 MiB unless given, for at most about 1 MiB goes in.
     pub returned_bytes: u64,
+    /// `limits.host_call_bytes`: of what one call of a function of weir's hands over. 16 MiB unless given.
+    pub host_call_bytes: u64,
     /// `limits.emit_records`: samples and lines a second that it may emit, ten times that at once. 10,000 unless given.
     pub emit_records: u64,
     /// `limits.emit_bytes`: their bytes a second, ten times that at once. 1 MiB unless given.

@@ -179,6 +179,7 @@ fn output(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     type In = Resource<InputStream>;
     #[allow(clippy::unnecessary_wraps, reason = "as the linker wants it")]
     fn write(mut cx: Cx<'_>, (_, bytes): (Out, Vec<u8>)) -> Streamed<()> {
+        cx.data().handed(bytes.len())?;
         cx.data_mut().write(&bytes);
         Ok((Ok(()),))
     }

@@ -89,6 +89,35 @@ fn huge_answers_are_not_read() {
 }
 
 #[test]
+fn an_answer_and_what_is_handed_over_have_each_a_limit() {
+    let with = |mode: &str, returned, handed| {
+        let settings = config(&format!(r#"{{"mode": "{mode}"}}"#));
+        load("misbehaves", PluginSettings { max_returned_bytes: returned, host_call_bytes: handed, ..settings })
+    };
+    // 40 MiB each; the other limit is no help and no hindrance.
+    let (much, little) = (64 << 20, 1 << 20);
+    for (mode, returned, handed, says) in [
+        ("huge", little, much, "41943040 bytes are more than its limit of 1048576 (limits.returned_bytes)"),
+        (
+            "huge log",
+            much,
+            little,
+            "41943040 bytes it handed over to a function of weir's, more than its limit of 1048576 (limits.host_call_bytes)",
+        ),
+        ("huge", little, little, "too much data"),
+        ("huge log", little, little, "too much data"),
+    ] {
+        let CallError::Answer(why) = fails(&with(mode, returned, handed)) else { panic!("{mode} passes") };
+        assert!(why.contains(says), "{mode}: {why}");
+    }
+    let passes = with("huge log", little, much).guest().samples(&floats(BAD));
+    assert!(passes.is_ok(), "{passes:?}");
+    // It is read; that it names rows that do not exist is another matter.
+    let CallError::Answer(why) = fails(&with("huge", much, little)) else { panic!("huge passes") };
+    assert!(!why.contains("limit"), "{why}");
+}
+
+#[test]
 fn floods_of_logs_and_metrics_are_capped() {
     let one = misbehaving("floods");
     one.guest().samples(&floats(BAD)).unwrap();

@@ -1,7 +1,7 @@
-//! What the contract offers a guest. None of it can fail: what is wrong is ignored and counted.
+//! What the contract offers a guest. What is wrong is ignored and counted, or refused; only who hands over more than its limit is stopped.
 
 use super::bindings::weir::plugin::{emit, host, state, types, verdicts};
-use super::emitted;
+use super::{emitted, size};
 use crate::emission::EmitRefusal;
 use crate::guest_log::Level;
 use crate::kept::NotKept;
@@ -10,7 +10,8 @@ use crate::state::State;
 impl types::Host for State {}
 
 impl host::Host for State {
-    fn log(&mut self, level: host::Level, message: String) {
+    fn log(&mut self, level: host::Level, message: String) -> wasmtime::Result<()> {
+        self.handed(message.len())?;
         let level = match level {
             host::Level::Error => Level::Error,
             host::Level::Warn => Level::Warn,
@@ -18,28 +19,35 @@ impl host::Host for State {
             host::Level::Debug => Level::Debug,
         };
         self.log(level, &message);
+        Ok(())
     }
 
-    fn counter_add(&mut self, name: String, labels: host::Labels, value: f64) {
+    fn counter_add(&mut self, name: String, labels: host::Labels, value: f64) -> wasmtime::Result<()> {
+        self.handed(name.len() + size::labels(&labels))?;
         self.services.custom.add(&self.services.plugin, &name, pairs(labels), value);
+        Ok(())
     }
 
-    fn gauge_set(&mut self, name: String, labels: host::Labels, value: f64) {
+    fn gauge_set(&mut self, name: String, labels: host::Labels, value: f64) -> wasmtime::Result<()> {
+        self.handed(name.len() + size::labels(&labels))?;
         self.services.custom.set(&self.services.plugin, &name, pairs(labels), value);
+        Ok(())
     }
 }
 
 impl emit::Host for State {
-    fn samples(&mut self, batch: emit::SampleColumns) -> Result<(), emit::Refusal> {
+    fn samples(&mut self, batch: emit::SampleColumns) -> wasmtime::Result<Result<(), emit::Refusal>> {
+        self.handed(size::emitted_samples(&batch))?;
         let bytes = emitted::size_of_samples(&batch);
         let outcome = self.emitting.samples(&self.services.emit_limits, bytes, || emitted::samples(batch));
-        outcome.map_err(|refusal| self.refusal(refusal, "samples"))
+        Ok(outcome.map_err(|refusal| self.refusal(refusal, "samples")))
     }
 
-    fn lines(&mut self, batch: emit::LineColumns) -> Result<(), emit::Refusal> {
+    fn lines(&mut self, batch: emit::LineColumns) -> wasmtime::Result<Result<(), emit::Refusal>> {
+        self.handed(size::emitted_lines(&batch))?;
         let bytes = emitted::size_of_lines(&batch);
         let outcome = self.emitting.lines(&self.services.emit_limits, bytes, || emitted::lines(batch));
-        outcome.map_err(|refusal| self.refusal(refusal, "lines"))
+        Ok(outcome.map_err(|refusal| self.refusal(refusal, "lines")))
     }
 }
 
@@ -63,26 +71,31 @@ impl State {
 }
 
 impl state::Host for State {
-    fn get(&mut self, key: String) -> Option<Vec<u8>> {
-        self.kept.get(&key)
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        self.handed(key.len())?;
+        Ok(self.kept.get(&key))
     }
 
-    fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), state::Refusal> {
-        self.kept.set(key, value).map_err(|e| {
+    fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), state::Refusal>> {
+        self.handed(key.len() + value.len())?;
+        Ok(self.kept.set(key, value).map_err(|e| {
             self.services.count_not_kept(e.reason(), 1);
             match e {
                 NotKept::TooLarge => state::Refusal::TooLarge,
                 NotKept::Full => state::Refusal::Full,
             }
-        })
+        }))
     }
 
-    fn remove(&mut self, key: String) {
+    fn remove(&mut self, key: String) -> wasmtime::Result<()> {
+        self.handed(key.len())?;
         self.kept.remove(key);
+        Ok(())
     }
 
-    fn keys(&mut self, prefix: String) -> Vec<String> {
-        self.kept.keys(&prefix)
+    fn keys(&mut self, prefix: String) -> wasmtime::Result<Vec<String>> {
+        self.handed(prefix.len())?;
+        Ok(self.kept.keys(&prefix))
     }
 }
 

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::bindings::weir::plugin::http;
+use super::size;
 use crate::guest_log::Level;
 use crate::http::{Answer, HttpRefusal, Request};
 use crate::state::State;
 
 impl http::Host for State {
-    fn send(&mut self, request: http::Request) -> Result<http::Response, http::Refusal> {
+    fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::Refusal>> {
+        self.handed(size::request(&request))?;
         let begin = Instant::now();
         let outcome = self.waiting.left().and_then(|most| {
             let Some(access) = &self.services.access.http else { return Err(HttpRefusal::NotNow) };
@@ -17,7 +19,7 @@ impl http::Host for State {
         let took = begin.elapsed();
         self.waiting.took(took);
         self.time.wait(took);
-        match outcome {
+        Ok(match outcome {
             Ok(answer) => {
                 self.services.http.answered(answer.status, took);
                 Ok(answered(answer))
@@ -28,7 +30,7 @@ impl http::Host for State {
                 self.services.http.refused(&refusal);
                 Err(told(refusal))
             }
-        }
+        })
     }
 }
 

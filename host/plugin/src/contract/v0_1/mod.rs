@@ -7,6 +7,7 @@ mod emitted;
 mod fault;
 mod host;
 mod http;
+mod size;
 
 use std::time::Duration;
 
@@ -75,12 +76,7 @@ impl Program {
 
     /// One instance, not configured. `time` is for this and [`Instance::configure`] together, and what `state` began with. What the guest does in its
     /// start functions can fail like a call.
-    pub(crate) fn instantiate(
-        &self,
-        state: State,
-        max_returned_bytes: usize,
-        time: Duration,
-    ) -> Result<Instance, CallError> {
+    pub(crate) fn instantiate(&self, state: State, time: Duration) -> Result<Instance, CallError> {
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|s| &mut s.limits);
         store.set_epoch_deadline(ticks(time));
@@ -90,7 +86,9 @@ impl Program {
                 Verdict::GoesOn(left) => UpdateDeadline::Continue(ticks(left)),
             })
         });
-        store.set_hostcall_fuel(max_returned_bytes);
+        // The runtime has one bound for what is read of a guest; which of the two it is, is seen when it has been read.
+        let crossing = store.data().services.crossing;
+        store.set_hostcall_fuel(crossing.returned.max(crossing.handed));
         let instance = match self.pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(e) => return Err(fault::of_instantiation(&mut store, &e)),
@@ -169,6 +167,7 @@ impl Instance {
         let symbols = symbols(&batch.symbols);
         let answer = guest.call_relabel(&mut self.store, batch.rows, symbols, sets(&batch.sets));
         let answer = fault::answered(&mut self.store, answer)?;
+        self.returned(size::verdicts(&answer))?;
         let mut verdicts = check::verdicts(answer, batch).map_err(CallError::Answer)?;
         verdicts.emitted = self.effects();
         Ok(verdicts)
@@ -190,6 +189,7 @@ impl Instance {
         };
         let answer = guest.call_process(&mut self.store, raw);
         let answer = fault::answered(&mut self.store, answer)?;
+        self.returned(size::samples_edit(&answer))?;
         let mut edit = check::samples_edit(answer, batch).map_err(CallError::Answer)?;
         edit.emitted = self.effects();
         Ok(edit)
@@ -210,6 +210,7 @@ impl Instance {
         };
         let answer = guest.call_process(&mut self.store, raw);
         let answer = fault::answered(&mut self.store, answer)?;
+        self.returned(size::logs_edit(&answer))?;
         let mut edit = check::logs_edit(answer, batch).map_err(CallError::Answer)?;
         edit.emitted = self.effects();
         Ok(edit)
@@ -235,6 +236,17 @@ impl Instance {
         let state = self.store.data_mut();
         let without_room = state.kept.commit();
         state.services.count_not_kept("full", without_room);
+    }
+
+    /// Refuses an answer of more bytes than the plugin may return.
+    fn returned(&self, bytes: usize) -> Result<(), CallError> {
+        let most = self.store.data().services.crossing.returned;
+        if bytes > most {
+            return Err(CallError::Answer(format!(
+                "{bytes} bytes are more than its limit of {most} (limits.returned_bytes)"
+            )));
+        }
+        Ok(())
     }
 
     /// Whether it has so much memory that it should be replaced between calls.
