@@ -11,6 +11,15 @@ use crate::project::Project;
 
 /// Builds a project and gives the component, its manifest within.
 pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+    if let Some(asked) = project.manifest.grants.iter().find(|asked| !project.language.can_have(asked.kind)) {
+        let (kind, language) = (asked.kind, project.language);
+        let what = format!(
+            "a plugin in {} cannot have the grant `{kind}`: see \"What a plugin cannot have\" in weir/sdk/{}/README.md",
+            language.name(),
+            language.sdk()
+        );
+        return Err(AuthorError::Manifest { path: project.dir.join(crate::MANIFEST_FILE), what });
+    }
     let missing = project.language.toolchain(project);
     if !missing.is_empty() {
         return Err(AuthorError::Toolchain(missing));

@@ -13,6 +13,8 @@
 
 use std::path::PathBuf;
 
+use weir_plugin::Kind;
+
 use crate::error::AuthorError;
 use crate::project::Project;
 use crate::tool::Missing;
@@ -60,6 +62,11 @@ pub trait Language: Sync {
     /// embedded as it should be written.
     fn finish_new(&self, _files: &mut Vec<NewFile>) -> Result<(), AuthorError> {
         Ok(())
+    }
+
+    /// Whether a grant of this kind can reach a plugin in this language.
+    fn can_have(&self, _kind: Kind) -> bool {
+        true
     }
 
     /// What a build needs and is not there; empty when all is well. Looked at before each build, so it is quick.

@@ -82,6 +82,93 @@ fn what_a_compiler_finds_is_told() {
     }
 }
 
+const GRANTED: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "weir.h"
+
+static bool configure(weir_config *config) { (void)config; return true; }
+static weir_labels wants(void) { return WEIR_NAMED("__name__"); }
+static bool series(weir_batch *batch) {
+    char word[16] = "", chance[2][8] = {{0}};
+    FILE *file = fopen("/data/word.txt", "r");
+    if (file && !fgets(word, sizeof word, file)) word[0] = 0;
+    if (file) fclose(file);
+    const char *variable = getenv("CARGO_PKG_NAME");
+    if (getentropy(chance[0], 8) || getentropy(chance[1], 8)) return weir_error("no chance");
+    weir_each(row, batch) {
+        weir_set(batch, row, "year", time(NULL) > 1700000000 ? "ours" : "1970");
+        weir_set(batch, row, "variable", variable ? variable : "none");
+        weir_set(batch, row, "file", word[0] ? word : "none");
+    }
+    return true;
+}
+WEIR_PLUGIN(configure)
+WEIR_SERIES(wants, series)
+"#;
+
+/// What the manifest asks for and the operator grants arrives in C; without the manifest's asking nothing of WASI is imported.
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_reach_a_plugin_in_c() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("my-plugin");
+    new::new(by_name("c").unwrap(), &dir).unwrap();
+    std::fs::write(dir.join("plugin.c"), GRANTED).unwrap();
+    std::fs::create_dir(dir.join("tests/data")).unwrap();
+    std::fs::write(dir.join("tests/data/word.txt"), "found").unwrap();
+    let manifest = std::fs::read_to_string(dir.join("weir-plugin.toml")).unwrap();
+    let fixture = |grants: &str, out: &str| {
+        let text = format!("grant = [{grants}]\n[[case]]\nname = 'a'\nseries = 'up'\nout = '''\n{out}\n'''\n");
+        std::fs::write(dir.join("tests/basic.toml"), text).unwrap();
+        fixtures(&dir)
+    };
+
+    let out = r#"up{file="none", variable="none", year="1970"}"#;
+    passes(&dir, fixture("", out)).await;
+    let imports = |component: &[u8]| String::from_utf8_lossy(component).matches("wasi:").count();
+    assert_eq!(imports(&build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap()), 0);
+
+    let asks = [r#"kind = "clock""#, r#"kind = "random""#, r#"kind = "env", names = ["CARGO_PKG_NAME"]"#];
+    let asks = asks.map(|ask| format!("{{ {ask} }}")).join(", ");
+    let mounted = r#"{ kind = "fs.read", mount = "/data" }"#;
+    // above the first table of the manifest
+    std::fs::write(dir.join("weir-plugin.toml"), format!("grant = [{asks}, {mounted}]\n{manifest}")).unwrap();
+    let out = r#"up{file="found", variable="weir-author", year="ours"}"#;
+    let grants = format!(r#"{asks}, {{ kind = "fs.read", path = "data", mount = "/data" }}"#);
+    passes(&dir, fixture(&grants, out)).await;
+}
+
+/// What is asked for is all that is imported, where the code uses no more: an operator who grants a clock grants no files.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_in_c_asks_for_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("my-plugin");
+    new::new(by_name("c").unwrap(), &dir).unwrap();
+    let code = GRANTED.lines().filter(|l| !["file", "variable", "chance"].iter().any(|word| l.contains(word)));
+    std::fs::write(dir.join("plugin.c"), code.collect::<Vec<_>>().join("\n")).unwrap();
+    let manifest = std::fs::read_to_string(dir.join("weir-plugin.toml")).unwrap();
+    std::fs::write(dir.join("weir-plugin.toml"), format!("grant = [{{ kind = 'clock' }}]\n{manifest}")).unwrap();
+    let text = "[[case]]\nname = 'a'\nseries = 'up'\ngrant = [{ kind = 'clock' }]\nout = 'up{year=\"ours\"}'\n";
+    std::fs::write(dir.join("tests/basic.toml"), text).unwrap();
+    passes(&dir, fixtures(&dir)).await;
+}
+
+/// A grant that cannot reach a plugin is refused where it is built, not when it is missed.
+#[test]
+fn a_grant_that_a_language_cannot_have_is_refused() {
+    for language in ["go", "python", "js"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("my-plugin");
+        new::new(by_name(language).unwrap(), &dir).unwrap();
+        let manifest = std::fs::read_to_string(dir.join("weir-plugin.toml")).unwrap();
+        std::fs::write(dir.join("weir-plugin.toml"), format!("grant = [{{ kind = 'clock' }}]\n{manifest}")).unwrap();
+        let error = build::build(&Project::open(&dir).unwrap(), Mode::Watch).unwrap_err().to_string();
+        assert!(error.contains(&format!("a plugin in {language} cannot have the grant `clock`")), "{error}");
+    }
+}
+
 /// While an author edits, the SDK is compiled once; what comes of it is a plugin like any other.
 #[test]
 fn a_c_plugin_is_built_soon_from_the_sdk_that_is_compiled_already() {

@@ -52,7 +52,8 @@ impl Language for C {
         let mut clang = clang(&compiler, mode, &sdk);
         clang.args(["-mexec-model=reactor", "-Wl,--strip-all"]).args(relative(&project.dir, files));
         run(clang.arg("-o").arg(&module).current_dir(&project.dir))?;
-        preview1::encode(std::fs::read(&module).map_err(AuthorError::file(&module))?)
+        let module = std::fs::read(&module).map_err(AuthorError::file(&module))?;
+        preview1::encode(module, &preview1::asked(project))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use weir_plugin::Kind;
+
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, NewFile, preview1};
 use crate::project::Project;
@@ -44,7 +46,14 @@ impl Language for Go {
     fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
         let module = project.build_dir()?.join("go.core.wasm");
         run(go(&module, mode).current_dir(&project.dir))?;
-        preview1::encode(std::fs::read(&module).map_err(AuthorError::file(&module))?)
+        let module = std::fs::read(&module).map_err(AuthorError::file(&module))?;
+        preview1::encode(module, &[])
+    }
+
+    /// Go's collector looks at the clock while weir passes arguments, when a component may not call out: with WASI behind it, it
+    /// would end in a trap.
+    fn can_have(&self, kind: Kind) -> bool {
+        kind == Kind::Http
     }
 
     fn finish_new(&self, files: &mut Vec<NewFile>) -> Result<(), AuthorError> {

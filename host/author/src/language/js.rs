@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use weir_plugin::Kind;
+
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
@@ -66,6 +68,11 @@ impl Language for Script {
         }
         let what = format!("{}, of package.json,", missing.join(", "));
         vec![Missing { what, install: format!("npm install --prefix {}", project.dir.display()) }]
+    }
+
+    /// componentize-qjs answers all of WASI within the component (`stubWasi`), or none of it.
+    fn can_have(&self, kind: Kind) -> bool {
+        kind == Kind::Http
     }
 
     fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {

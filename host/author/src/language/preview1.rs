@@ -1,5 +1,5 @@
 //! Core modules of toolchains that speak WASI preview 1 and know no world: the world is what the module exports, and WASI is
-//! answered within the component.
+//! answered within the component, unless the manifest asks for what is granted by way of it.
 
 use std::path::Path;
 
@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use wasmparser::{Parser, Payload};
+use weir_plugin::Kind;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::embedded::embedded;
 use crate::error::AuthorError;
+use crate::project::Project;
 
 /// What such modules import.
 const PREVIEW1: &str = "wasi_snapshot_preview1";
@@ -70,22 +72,79 @@ impl Ends {
     }
 }
 
-/// Makes a component of such a module, by the contract that this weir carries.
-pub(crate) fn encode(mut module: Vec<u8>) -> Result<Vec<u8>, AuthorError> {
+/// Where functions come from that the manifest does not ask for: our own adapter, which has nothing behind it.
+const UNASKED: &str = "weir_nothing_behind";
+
+/// What a project's manifest asks for that comes by way of WASI.
+pub(crate) fn asked(project: &Project) -> Vec<Kind> {
+    project.manifest.grants.iter().map(|asked| asked.kind).collect()
+}
+
+/// The grant that a function of preview 1 needs to be of use; waiting is over at once with a clock, too.
+fn kind_of(function: &str) -> Option<Kind> {
+    match function {
+        "clock_time_get" | "clock_res_get" => Some(Kind::Clock),
+        "random_get" => Some(Kind::Random),
+        "environ_get" | "environ_sizes_get" => Some(Kind::Env),
+        f if f.starts_with("fd_") || f.starts_with("path_") => Some(Kind::FsRead),
+        _ => None,
+    }
+}
+
+/// The module with the functions that are not asked for imported from [`UNASKED`], and whether any others are left.
+fn part(module: &[u8], asked: &[Kind]) -> Result<(Vec<u8>, bool), String> {
+    let mut parted = wasm_encoder::Module::new();
+    let mut left = false;
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.map_err(|e| e.to_string())?;
+        if let Payload::ImportSection(section) = payload {
+            let mut imports = wasm_encoder::ImportSection::new();
+            for import in section.into_imports() {
+                let import = import.map_err(|e| e.to_string())?;
+                let wasmparser::TypeRef::Func(index) = import.ty else {
+                    return Err(format!("it imports {}.{}, which is no function", import.module, import.name));
+                };
+                let given = kind_of(import.name).is_some_and(|kind| asked.contains(&kind));
+                left |= import.module == PREVIEW1 && given;
+                let from = if import.module == PREVIEW1 && !given { UNASKED } else { import.module };
+                imports.import(from, import.name, wasm_encoder::EntityType::Function(index));
+            }
+            parted.section(&imports);
+        } else if let Some((id, range)) = payload.as_section() {
+            let data = module.get(range.start as usize..range.end as usize).unwrap_or_default();
+            parted.section(&wasm_encoder::RawSection { id, data });
+        }
+    }
+    Ok((parted.finish(), left))
+}
+
+/// Makes a component of such a module, by the contract that this weir carries. What the manifest asks for goes to WASI itself by the
+/// component model's standard adapter, all else to ours: an operator who grants a clock is asked for no files.
+pub(crate) fn encode(mut module: Vec<u8>, asked: &[Kind]) -> Result<Vec<u8>, AuthorError> {
     let failed = |reason: String| AuthorError::Component { what: "what the compiler made is no plugin", reason };
     let ends = Ends::of(&module).map_err(|e| failed(e.to_string()))?;
     let interfaces = ends.exports.iter().filter(|i| !i.contains("/lifecycle@")).count();
     if interfaces == 0 || interfaces == ends.exports.len() {
         return Err(failed("it exports no interface of weir's: the SDK's README.md says how".to_owned()));
     }
+    let mut wasi = false;
+    if ends.preview1 {
+        (module, wasi) = part(&module, asked).map_err(failed)?;
+    }
     embed(&mut module, &ends, "plugin").map_err(failed)?;
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(|e| failed(format!("{e:#}")))?;
+    if wasi {
+        let adapter = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
+        // what it keeps lies in memory of its own: the SDK's allocator takes everything back when a call is over
+        encoder.realloc_via_memory_grow(true);
+        encoder.adapter(PREVIEW1, adapter).map_err(|e| failed(format!("{e:#}")))?;
+    }
     if ends.preview1 {
         let mut adapter = wat::parse_str(NOTHING_BEHIND).map_err(|e| failed(e.to_string()))?;
         let of_adapter = Ends::of(&adapter).map_err(|e| failed(e.to_string()))?;
         embed(&mut adapter, &of_adapter, "adapter").map_err(failed)?;
-        encoder.adapter(PREVIEW1, &adapter).map_err(|e| failed(format!("{e:#}")))?;
+        encoder.adapter(UNASKED, &adapter).map_err(|e| failed(format!("{e:#}")))?;
     }
     encoder.encode().map_err(|e| failed(format!("{e:#}")))
 }
@@ -124,7 +183,7 @@ mod tests {
     #[test]
     fn a_module_that_exports_nothing_of_weirs_is_told_so() {
         let module = wat::parse_str(r#"(module (func (export "_initialize")))"#).unwrap();
-        let error = encode(module).unwrap_err().to_string();
+        let error = encode(module, &[]).unwrap_err().to_string();
         assert!(error.contains("exports no interface of weir's"), "{error}");
     }
 
@@ -141,7 +200,7 @@ mod tests {
                 (func (export "weir:plugin/tick@0.1.1#tick") (param i64 i32) (result i32) i32.const 0)
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))"#,
         );
-        let component = encode(module.unwrap()).unwrap();
+        let component = encode(module.unwrap(), &[]).unwrap();
         let mut names = BTreeSet::new();
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(&component) {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use weir_plugin::Kind;
+
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
@@ -30,6 +32,11 @@ impl Language for Python {
             install: "python3 -m venv .venv\n.venv/bin/pip install -r requirements.txt",
         };
         [itself, componentize].iter().find_map(|tool| tool.ask().err()).into_iter().collect()
+    }
+
+    /// componentize-py answers all of WASI within the component (`--stub-wasi`), or none of it.
+    fn can_have(&self, kind: Kind) -> bool {
+        kind == Kind::Http
     }
 
     fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
