@@ -81,6 +81,11 @@ async fn labels_follow_a_table_that_changes_while_weir_runs() {
     put("job,owner\napp,ops\n");
     until("the mended table's labels", async || series("ops").is_some()).await;
     balanced(&weir).await;
+    // by the pipeline of samples and by that of lines, for each table that was good
+    until("both pipelines have the mended table", async || {
+        weir.metrics().await.sum("weir_plugin_verdicts_forgotten_total", &[("plugin", "enrich")]) == 4.0
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

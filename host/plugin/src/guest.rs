@@ -198,7 +198,10 @@ impl WasmGuest {
             }
         }
         outcome.map(|ticked| {
-            self.forgotten.fetch_add(u64::from(ticked.forgets), Ordering::Release);
+            if ticked.forgets {
+                self.metrics.forgotten.inc();
+                self.forgotten.fetch_add(1, Ordering::Release);
+            }
             self.emit(ticked.emission);
         })
     }

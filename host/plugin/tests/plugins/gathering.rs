@@ -162,4 +162,5 @@ fn verdicts_are_taken_back_by_a_tick_and_by_nothing_else() {
     rig.heard.take();
     rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [2.0, 0.0]));
     assert_eq!(guest.forgotten(), 1, "a tick that says nothing takes nothing back");
+    assert_eq!(rig.one.metric("weir_plugin_verdicts_forgotten_total{plugin=\"p\"}"), Some(1.0));
 }
