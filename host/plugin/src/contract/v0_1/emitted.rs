@@ -1,6 +1,8 @@
 //! What a guest emits, checked like its answers.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
 use rapidhash::fast::RandomState;
 use weir_model::labels::{METRIC_NAME, put_varint, varint_len};
 use weir_model::page::NORMAL_NAN;
@@ -78,22 +80,32 @@ pub(super) fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
 #[derive(Default)]
 struct Streams {
     all: Vec<LabelSet>,
-    known: HashMap<LabelSet, u32, RandomState>,
+    /// Indexes of `all`, by the labels' hash.
+    known: HashTable<u32>,
+    hasher: RandomState,
     /// For each set that came.
     of_set: Vec<u32>,
 }
 
 impl Streams {
     fn push(&mut self, set: Labels<'_>) {
-        let last = self.of_set.last().copied();
-        let again = last.filter(|i| self.all.get(*i as usize).is_some_and(|last| last.as_labels() == set));
-        let stream = again.or_else(|| self.known.get(set.as_bytes()).copied()).unwrap_or_else(|| {
-            let stream = self.all.len() as u32;
-            self.all.push(set.to_owned());
-            self.known.insert(set.to_owned(), stream);
+        let Self { all, known, hasher, of_set } = self;
+        let is_it = |all: &[LabelSet], i: u32| all.get(i as usize).is_some_and(|known| known.as_labels() == set);
+        if let Some(&last) = of_set.last()
+            && is_it(all, last)
+        {
+            of_set.push(last);
+            return;
+        }
+        let hash = hasher.hash_one(set);
+        let stream = known.find(hash, |i| is_it(all, *i)).copied().unwrap_or_else(|| {
+            let stream = all.len() as u32;
+            all.push(set.to_owned());
+            let hash_of = |i: &u32| all.get(*i as usize).map_or(0, |set| hasher.hash_one(set.as_labels()));
+            known.insert_unique(hash, stream, hash_of);
             stream
         });
-        self.of_set.push(stream);
+        of_set.push(stream);
     }
 }
 
