@@ -1,5 +1,8 @@
 //! What tells series apart: hashes of 64 bits. That any two of 200,000 are taken for one has a chance of one to 900 million.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use weir_sdk::{SampleRow, SamplesBatch};
 
@@ -8,6 +11,29 @@ const STRING: RapidSecrets = RapidSecrets::seed(0x7374_7269);
 /// Odd numbers without a pattern (those of splitmix64): whatever is multiplied by one of them keeps all it had.
 const NAME: u64 = 0xbf58_476d_1ce4_e5b9;
 const VALUE: u64 = 0x94d0_49bb_1331_11eb;
+
+/// A map by keys of this module, which are hashes already.
+pub(crate) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
+
+/// Hashes a key to itself.
+#[derive(Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
 
 /// The strings of a batch and their hashes: most are of many series, and hashed once.
 #[derive(Debug)]

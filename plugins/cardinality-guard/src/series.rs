@@ -1,9 +1,7 @@
 //! Which series have a place, and of what metric.
 
-use rapidhash::RapidHashMap;
-
 use crate::config::Rules;
-use crate::identity::{Identity, value_key};
+use crate::identity::{Identity, KeyMap, value_key};
 
 /// Metrics at most, whatever the number of series: a name takes up to 200 bytes.
 const MAX_METRICS: usize = 50_000;
@@ -18,13 +16,13 @@ const MAX_NAME: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// By the series' key.
-    series: RapidHashMap<u64, Held>,
+    series: KeyMap<Held>,
     /// Values of labels that are limited, by metric, label and value: the tick at which a series with a place last had them.
-    values: RapidHashMap<u64, HeldValue>,
+    values: KeyMap<HeldValue>,
     /// By the metric's key.
-    pub(crate) metrics: RapidHashMap<u64, Metric>,
+    pub(crate) metrics: KeyMap<Metric>,
     /// Places that the version before this one gave away, and that are kept for those who had them.
-    reserved: RapidHashMap<u64, Reserved>,
+    reserved: KeyMap<Reserved>,
     reserved_series: u32,
 }
 

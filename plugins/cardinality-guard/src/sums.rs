@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use rapidhash::RapidHashMap;
 use weir_sdk::emit;
+
+use crate::identity::KeyMap;
 
 /// Series that are summed up, at most: their last values take some 5 MB. More are dropped.
 const MAX_MEMBERS: usize = 100_000;
@@ -20,7 +21,7 @@ const OLD: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    members: RapidHashMap<u64, Member>,
+    members: KeyMap<Member>,
     /// By key.
     all: BTreeMap<u64, Sum>,
     /// What sums had come to in the version before this one.
