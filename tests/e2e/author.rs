@@ -81,7 +81,14 @@ async fn rust_from_new_to_live_and_through_an_edit() {
     let plugin = "[plugins.tidy]\nconfig = { cluster = \"eu-1\", drop = [\"container_tasks_state\"] }";
     let config = with_plugin(plugin, &target, &preview);
     // what the configuration names must be there at start
-    good(&weir_in(&tidy, &["plugin", "build", "-o", "../plugins/tidy.wasm"]));
+    let told = good(&weir_in(&tidy, &["plugin", "build", "-o", "../plugins"]));
+    assert!(told.contains("plugins/tidy.wasm"), "a folder is where NAME.wasm goes: {told}");
+    // beside no fixtures, of which a configuration could be
+    let told = bad(&weir_in(&plugins, &["plugin", "bench", "tidy.wasm"]));
+    assert!(told.contains("missing field `cluster`") && told.contains("--fixtures"), "{told}");
+    let told =
+        bad(&weir_in(&plugins, &["plugin", "test", "tidy.wasm", "--fixtures", "../tidy/tests", "--case", "no such"]));
+    assert!(told.contains("no case has \"no such\" in its name"), "{told}");
     let mut weir = Weir::start_in(dir.path(), &config).await;
     let url = weir.url("");
     let mut watching = command(&tidy);

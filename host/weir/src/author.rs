@@ -31,8 +31,8 @@ pub(crate) enum PluginCommand {
         /// The plugin's folder
         #[arg(default_value = ".")]
         dir: PathBuf,
-        /// Where the component goes; otherwise `build/NAME.wasm` in the plugin's folder
-        #[arg(short, long, value_name = "FILE")]
+        /// Where the component goes: a file, or a folder for `NAME.wasm`; otherwise `build/NAME.wasm` in the plugin's folder
+        #[arg(short, long, value_name = "PATH")]
         output: Option<PathBuf>,
         /// Build soon rather than fast, as `--watch` does
         #[arg(long)]
@@ -75,7 +75,11 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), Failure> {
         }
         PluginCommand::Build { dir, output, quick, .. } => {
             let project = Project::open(&dir)?;
-            let output = output.unwrap_or_else(|| project.component());
+            let output = match output {
+                Some(folder) if folder.is_dir() => folder.join(format!("{}.wasm", project.name())),
+                Some(file) => file,
+                None => project.component(),
+            };
             let mode = if quick { Mode::Watch } else { Mode::Release };
             let begin = Instant::now();
             let component = build::build(&project, mode)?;

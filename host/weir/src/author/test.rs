@@ -57,6 +57,10 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
         for document in &mut documents {
             document.cases.retain(|c| c.name.contains(part));
         }
+        documents.retain(|d| !d.cases.is_empty());
+        if documents.is_empty() {
+            return Err(Failure::new(format!("error: no case has {part:?} in its name")));
+        }
     }
     // beside what was built; a file that lies anywhere leaves nothing behind
     let cache = options.plugin.is_dir().then(|| dir.join("build/compiled"));

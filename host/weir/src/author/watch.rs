@@ -35,6 +35,7 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
     let page: Uri = page.parse().map_err(|e| Failure::new(format!("error: --admin {admin}: {e}")))?;
     let weir = Weir { client: Client::new(&weir_client::Settings::default())?, page, runtime: crate::runtime()? };
     let mut placed = String::new();
+    let mut called: Option<String> = None;
     let mut begin = Instant::now();
     let mut sources = Sources::watch(&Project::open(dir)?)?;
     loop {
@@ -48,6 +49,10 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
                     let built = begin.elapsed();
                     let before = weir.problem(project.name());
                     build::place(&plugin_dir.join(format!("{}.wasm", project.name())), &component)?;
+                    if let Some(old) = called.replace(project.name().to_owned()).filter(|old| old != project.name()) {
+                        let old = plugin_dir.join(format!("{old}.wasm"));
+                        print(&format!("{} is still there, and runs too: remove it\n", old.display()))?;
+                    }
                     let size = component.len().div_ceil(1000);
                     print(&format!("built in {:.1} s ({size} KB) … ", built.as_secs_f64()))?;
                     print(&weir.outcome(project.name(), &sha256, before.as_deref(), begin))?;
