@@ -33,6 +33,8 @@ export interface Configured<State> {
   readonly emitted: (EmittedSample | EmittedLine)[];
   /** What it keeps in weir; give it to `configure` for what comes after a reload. */
   readonly kept: Record<string, Uint8Array>;
+  /** What it asked. */
+  readonly requests: { method: string; url: string; headers: { name: string; value: string }[]; body: Uint8Array; timeout?: number }[];
   /** Some time has passed. */
   tick(now?: number, last?: boolean): void;
   /** What becomes of label sets; null for one that is dropped. */
@@ -43,5 +45,20 @@ export interface Configured<State> {
   logs(lines: Iterable<Line | string>): (Required<Pick<Line, 'line' | 'labels' | 'metadata'>> & Line | null)[];
 }
 
-/** Makes a plugin of its configuration as weir does; `kept` is what one before it left in weir. */
-export function configure<State>(plugin: Plugin<State>, config?: Record<string, unknown>, kept?: Record<string, Uint8Array>): Configured<State>;
+/** What a server answers to requests to a URL. */
+export interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+/**
+ * Makes a plugin of its configuration as weir does; `kept` is what one before it left in weir, `answers` what comes of requests by URL:
+ * to any other they are not granted.
+ */
+export function configure<State>(
+  plugin: Plugin<State>,
+  config?: Record<string, unknown>,
+  kept?: Record<string, Uint8Array>,
+  answers?: Record<string, Answer>,
+): Configured<State>;

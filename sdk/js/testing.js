@@ -98,9 +98,10 @@ function emittedLines({ rows, symbols, sets, setOfRow, metadata, timestamps, lin
 }
 
 /** Makes a plugin of its configuration as weir does. */
-export function configure(definition, config = {}, kept = {}) {
+export function configure(definition, config = {}, kept = {}, answers = {}) {
   plugin(definition);
   const weir = connect(new Unconnected());
+  Object.assign(weir.answers, answers);
   for (const [key, value] of Object.entries(kept)) weir.kept.set(key, value);
   const read_ = read(JSON.stringify(config), definition.config);
   const state = definition.setup ? definition.setup(read_) : read_;
@@ -115,6 +116,9 @@ export function configure(definition, config = {}, kept = {}) {
     },
     get emitted() {
       return weir.emitted.flatMap(({ what, columns }) => (what === 'samples' ? emittedSamples(columns) : emittedLines(columns)));
+    },
+    get requests() {
+      return weir.requests;
     },
     get kept() {
       return Object.fromEntries(weir.kept);

@@ -276,7 +276,11 @@ impl WasmGuest {
             let begin = (Instant::now(), all.computed());
             let outcome = call(&mut instance, time.limit);
             interface.seconds.observe(begin.0.elapsed().as_secs_f64());
-            self.time.add(all.computed().saturating_sub(begin.1));
+            let computed = all.computed().saturating_sub(begin.1);
+            self.time.add(computed);
+            if matches!(outcome, Err(CallError::Timeout)) {
+                self.metrics.stopped.observe(computed.as_secs_f64() / time.limit.as_secs_f64().max(1e-9));
+            }
             waited = instance.waited();
             self.settle(instance, outcome.as_ref().err());
             outcome

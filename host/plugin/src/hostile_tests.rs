@@ -171,6 +171,22 @@ fn served() -> weir_pipeline::guest::Outcome<'static> {
 }
 
 #[test]
+fn what_a_stopped_call_has_taken_is_shown() {
+    let host = Host::new();
+    let settings = PluginSettings { timeout: Duration::from_millis(20), ..PluginSettings::default() };
+    let guest: Box<dyn Guest> = Box::new(host.guest(settings));
+    for _ in 0..10 {
+        assert_eq!(call(&*guest, LOOPS), Err(CallError::Timeout));
+        call(&*guest, GOOD).unwrap();
+        guest.settled(&served());
+    }
+    let within = |limits: &str| host.metric(&format!("weir_plugin_stopped_call_limits{limits}")).unwrap();
+    let [once, twice] = ["1.25", "2.0"].map(|l| within(&format!("_bucket{{le=\"{l}\",plugin=\"p\"}}")));
+    println!("of 10 calls stopped at 20 ms: {once} within 1.25 times that of processor time, {twice} within twice");
+    assert_eq!(within("_count{plugin=\"p\"}"), 10.0, "only those that were stopped");
+}
+
+#[test]
 fn a_stack_is_a_plugins_own() {
     let host = Host::new();
     let depth = |stack: usize| {

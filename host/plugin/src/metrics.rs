@@ -45,6 +45,11 @@ struct ByResult {
     result: &'static str,
 }
 
+/// Upper bounds in multiples of a limit: calls that are stopped at once, within a tick of the engine's clock, and twice as late.
+fn multiples() -> Histogram {
+    Histogram::new([0.5, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0])
+}
+
 type Durations = Family<ByInterface, Histogram, fn() -> Histogram>;
 
 fn durations() -> Histogram {
@@ -56,6 +61,7 @@ fn durations() -> Histogram {
 pub(crate) struct PluginMetrics {
     calls: Family<ByCall, Counter>,
     durations: Durations,
+    stopped: Family<ByPlugin, Histogram, fn() -> Histogram>,
     memory: Family<ByPlugin, Gauge>,
     instances: Family<ByPlugin, Gauge>,
     restarts: Family<ByReason, Counter>,
@@ -79,6 +85,11 @@ impl PluginMetrics {
                 "weir_plugin_call_duration_seconds",
                 "How long calls into plugins took, copying in and checking the answer included",
                 Durations::new_with_constructor(durations),
+            ),
+            stopped: metrics.register(
+                "weir_plugin_stopped_call_limits",
+                "Processor time that calls had taken when they were stopped, in multiples of their limit",
+                Family::new_with_constructor(multiples as fn() -> Histogram),
             ),
             memory: metrics.register(
                 "weir_plugin_memory_bytes",
@@ -151,6 +162,7 @@ impl PluginMetrics {
             series: interface("series"),
             samples: interface("samples"),
             logs: interface("logs"),
+            stopped: self.stopped.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             own_threads: self.own_threads.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             rests: self.rests.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             forgotten: self.forgotten.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
@@ -202,6 +214,8 @@ pub(crate) struct GuestMetrics {
     pub(crate) series: InterfaceMetrics,
     pub(crate) samples: InterfaceMetrics,
     pub(crate) logs: InterfaceMetrics,
+    /// Processor time of calls that were stopped, in multiples of their limit.
+    pub(crate) stopped: Histogram,
     pub(crate) own_threads: Counter,
     pub(crate) rests: Counter,
     pub(crate) forgotten: Counter,

@@ -17,6 +17,18 @@ export class Unconnected {
     remove: (key) => void this.kept.delete(key),
     keys: (prefix) => [...this.kept.keys()].filter((key) => key.startsWith(prefix)).sort(),
   };
+  answers = {};
+  requests = [];
+  http = {
+    send: (request) => {
+      this.requests.push(request);
+      const answer = this.answers[request.url];
+      if (!answer) throw { tag: 'not-granted', val: request.url };
+      const { status = 200, headers = {}, body = '' } = answer;
+      const list = Object.entries(headers).map(([name, value]) => ({ name, value }));
+      return { status, headers: list, body: typeof body === 'string' ? new TextEncoder().encode(body) : body };
+    },
+  };
 
   log(level, message) {
     this.messages.push({ level, message });

@@ -94,6 +94,20 @@ class _Weir:
 
         return state.keys(prefix)
 
+    def http_send(self, method: str, url: str, headers: list, body: bytes, timeout: int | None) -> tuple:
+        from wit_world.imports import http
+
+        from .http import Refused
+
+        given = [http.Header(name, value) for name, value in headers]
+        try:
+            answer = http.send(http.Request(method, url, given, body, timeout))
+        except Err as refused:
+            kind = type(refused.value).__name__.removeprefix("Refusal_")
+            reason = "".join(f"-{c.lower()}" if c.isupper() else c for c in kind).lstrip("-")
+            raise Refused(reason, getattr(refused.value, "value", "")) from None
+        return answer.status, [(h.name, h.value) for h in answer.headers], answer.body
+
 
 def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
     """Whatever is raised becomes the call's error, with the traceback in weir's log."""
@@ -126,7 +140,7 @@ def exports(module: ModuleType) -> dict[str, type]:
     kind = plugin.of_module(module)
     found = plugin.interfaces(kind)
     plugin.configuration(kind)
-    for name in ("emit", "state"):
+    for name in ("emit", "state", "http"):
         if f"weir.{name}" in sys.modules:  # a component has no files to import from later
             importlib.import_module(f"wit_world.imports.{name}")
     failure.remember()

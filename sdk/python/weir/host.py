@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from enum import Enum
+from typing import Any
 
 
 class Level(Enum):
@@ -28,6 +29,8 @@ class Unconnected:
         self.metrics: dict[tuple, float] = {}
         self.emitted: list[tuple] = []
         self.state: dict[str, bytes] = {}
+        self.answers: dict[str, Any] = {}
+        self.requests: list[tuple] = []
 
     def log(self, level: Level, message: str) -> None:
         self.messages.append((level, message))
@@ -60,6 +63,15 @@ class Unconnected:
 
     def state_keys(self, prefix: str) -> list[str]:
         return sorted(k for k in self.state if k.startswith(prefix))
+
+    def http_send(self, method: str, url: str, headers: list, body: bytes, _timeout: int | None) -> tuple:
+        self.requests.append((method, url, headers, body))
+        if url not in self.answers:
+            from .http import Refused
+
+            raise Refused("not-granted", url)
+        answer = self.answers[url]
+        return answer.status, answer.headers, answer.body
 
 
 connection = Unconnected()

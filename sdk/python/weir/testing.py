@@ -48,10 +48,15 @@ class Line:
 
 
 def configure(
-    kind: type[plugin.Plugin], config: dict[str, Any] | None = None, state: dict[str, bytes] | None = None
+    kind: type[plugin.Plugin],
+    config: dict[str, Any] | None = None,
+    state: dict[str, bytes] | None = None,
+    answers: dict[str, Any] | None = None,
 ) -> Configured:
-    """Makes a plugin of its configuration as weir does; `state` is what one before it left in weir."""
+    """Makes a plugin of its configuration as weir does; `state` is what one before it left in weir, `answers` the `weir.http.Response`
+    of each URL: requests elsewhere are not granted."""
     weir = host.Unconnected()
+    weir.answers.update(answers or {})
     weir.state.update(state or {})
     host.connect(weir)
     return Configured(kind, plugin.make(kind, json.dumps(config or {})))
@@ -84,6 +89,11 @@ class Configured:
     def state(self) -> dict[str, bytes]:
         """What it keeps in weir; give it to `configure` for what comes after a reload."""
         return self._weir.state
+
+    @property
+    def requests(self) -> list[tuple]:
+        """What it asked: method, URL, headers and body."""
+        return self._weir.requests
 
     def tick(self, now: int = 0, last: bool = False) -> None:
         """Some time has passed."""
