@@ -93,9 +93,12 @@ fn compiler() -> Option<PathBuf> {
     }
     let sdk = std::env::var_os("WASI_SDK_PATH").map(|sdk| PathBuf::from(sdk).join("bin/clang"));
     let names = sdk.into_iter().chain(NAMES.map(PathBuf::from));
+    // Not to /dev/null: a linker that runs as root can put a file in its place.
+    let folder = tempfile::tempdir().ok()?;
+    let out = folder.path().join("empty.wasm").into_os_string().into_string().ok()?;
     let found = names.into_iter().find(|name| {
         let Some(program) = name.to_str() else { return false };
-        let links = ["--target=wasm32-wasi", "-mexec-model=reactor", "-x", "c", "-o", "/dev/null", "/dev/null"];
+        let links = ["--target=wasm32-wasi", "-mexec-model=reactor", "-x", "c", "-o", &out, "/dev/null"];
         let probe: Vec<&str> = std::iter::once(program).chain(links).collect();
         Tool { probe: &probe, what: "", install: "" }.ask().is_ok()
     })?;
