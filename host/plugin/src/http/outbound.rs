@@ -44,8 +44,8 @@ impl Outbound {
         }
         let started = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            // for names: the resolver blocks
-            .max_blocking_threads(super::AT_ONCE)
+            // for names: the resolver blocks, and where it hangs for one plugin another should find a thread
+            .max_blocking_threads(super::AT_ONCE * 4)
             .thread_name("weir-plugin-http")
             .enable_all()
             .build()
