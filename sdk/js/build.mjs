@@ -89,7 +89,7 @@ async function build(project, out) {
   mkdirSync(join(stage, 'weir/sdk/js'), { recursive: true });
   const { main, typed } = await sources(project, stage);
   cpSync(join(project, 'package.json'), join(stage, 'package.json'));
-  for (const part of ['package.json', 'index.js', 'emit.js', 'state.js', 'http.js', 'lib']) {
+  for (const part of ['package.json', 'index.js', 'emit.js', 'http.js', 'state.js', 'verdicts.js', 'lib']) {
     cpSync(join(sdk, part), join(stage, 'weir/sdk/js', part), { recursive: true });
   }
   const contract = newest(project);

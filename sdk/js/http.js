@@ -1,60 +1,83 @@
-// HTTP requests that weir makes. What there is, with its meaning: http.d.ts.
-import { text } from './lib/edit.js';
+// HTTP requests, made by weir. What there is, with its meaning: http.d.ts.
 import { connected } from './lib/host.js';
 import { uses } from './lib/uses.js';
+import { decoded, encoded, pairs, whole } from './lib/wire.js';
 
 uses.add('http');
+
+const TOLD = {
+  malformed: (what) => `the request makes no sense: ${what}`,
+  'not-granted': (host) => `requests to ${host} are not granted`,
+  'too-large': String,
+  'over-budget': () => 'more requests than the plugin may make now',
+  timeout: String,
+  failed: String,
+  'not-now': () => 'there are no requests while weir asks what the plugin wants',
+};
 
 /** There is no answer. */
 export class Refused extends Error {
   name = 'Refused';
 
-  constructor(reason, words) {
-    super(words ? `${reason}: ${words}` : reason);
-    this.reason = reason;
+  constructor(kind, what = '') {
+    super(TOLD[kind](what));
+    this.kind = kind;
+    this.what = what;
   }
 }
 
-// a component has no TextEncoder; these make UTF-8 of a text, a character each byte, and take it apart
-const encoded = (text) => Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
+class Response {
+  constructor({ status, headers, body }) {
+    this.status = status;
+    this.headers = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
+    this.body = body;
+  }
 
-const decoded = (bytes) => {
-  let characters = '';
-  for (let i = 0; i < bytes.length; i += 4096) characters += String.fromCharCode(...bytes.subarray(i, i + 4096));
-  return decodeURIComponent(escape(characters));
-};
+  get ok() {
+    return this.status >= 200 && this.status < 300;
+  }
 
-const bytes = (body) => {
+  text() {
+    return decoded(this.body);
+  }
+
+  json() {
+    return JSON.parse(this.text());
+  }
+}
+
+function bytes(body) {
   if (body instanceof Uint8Array) return body;
+  // anything else would be cut to bytes in silence, or end the instance
   if (typeof body !== 'string') throw new TypeError('the body must be a string or a Uint8Array');
-  return encoded(text(body, 'a body'));
-};
+  return encoded(whole(body, 'the body'));
+}
 
-export function send(method, url, { body = '', headers = {}, timeout } = {}) {
+function milliseconds(seconds) {
+  if (seconds === undefined) return undefined;
+  if (typeof seconds !== 'number' || !(seconds > 0 && seconds < 4e6)) throw new TypeError(`the time-out: give seconds, not ${String(seconds)}`);
+  return Math.max(1, Math.ceil(seconds * 1000));
+}
+
+export function send(method, url, { headers = {}, body = '', timeout } = {}) {
   const request = {
-    method: text(method, 'a method'),
-    url: text(url, 'a URL'),
-    headers: Object.entries(headers).map(([name, value]) => ({ name, value: text(value, `the value of header "${name}"`) })),
+    method: whole(method, 'the method'),
+    url: whole(url, 'the URL'),
+    headers: pairs(headers),
     body: bytes(body),
-    timeout: timeout === undefined ? undefined : Math.min(Math.max(0, Math.trunc(timeout * 1000)), 0xffffffff),
+    timeout: milliseconds(timeout),
   };
   let answer;
   try {
     answer = connected().http.send(request);
   } catch (thrown) {
     const refusal = thrown?.payload ?? thrown;
-    if (typeof refusal?.tag !== 'string') throw thrown;
-    throw new Refused(refusal.tag, refusal.val);
+    if (TOLD[refusal?.tag]) throw new Refused(refusal.tag, refusal.val);
+    throw thrown;
   }
-  return {
-    status: answer.status,
-    ok: answer.status >= 200 && answer.status < 300,
-    headers: Object.fromEntries(answer.headers.map(({ name, value }) => [name, value])),
-    body: answer.body,
-    text: () => decoded(answer.body),
-    json: () => JSON.parse(decoded(answer.body)),
-  };
+  return new Response(answer);
 }
 
-export const get = (url, options = {}) => send('GET', url, options);
+export const get = (url, options = {}) => send('GET', url, { ...options, body: '' });
+
 export const post = (url, body, options = {}) => send('POST', url, { ...options, body });

@@ -101,8 +101,8 @@ function emittedLines({ rows, symbols, sets, setOfRow, metadata, timestamps, lin
 export function configure(definition, config = {}, kept = {}, answers = {}) {
   plugin(definition);
   const weir = connect(new Unconnected());
-  Object.assign(weir.answers, answers);
   for (const [key, value] of Object.entries(kept)) weir.kept.set(key, value);
+  Object.assign(weir.answers, answers);
   const read_ = read(JSON.stringify(config), definition.config);
   const state = definition.setup ? definition.setup(read_) : read_;
   const look = (name) => (rows) => assert.equal(definition[name][INTERFACES[name].method](rows, state), undefined);
@@ -117,11 +117,13 @@ export function configure(definition, config = {}, kept = {}, answers = {}) {
     get emitted() {
       return weir.emitted.flatMap(({ what, columns }) => (what === 'samples' ? emittedSamples(columns) : emittedLines(columns)));
     },
-    get requests() {
-      return weir.requests;
-    },
     get kept() {
       return Object.fromEntries(weir.kept);
+    },
+    answers: weir.answers,
+    requests: weir.requests,
+    get forgotten() {
+      return weir.forgotten;
     },
     tick(now = 0, last = false) {
       assert.equal(definition.tick.tick(state, now, last), undefined);

@@ -1,5 +1,6 @@
 // What weir offers a plugin: its log, and metrics of the plugin's own.
 import { number, text } from './edit.js';
+import { encoded, pairs } from './wire.js';
 
 /** weir's part where no weir is: in tests. It keeps what it was told (`weir/testing` shows it). */
 export class Unconnected {
@@ -7,6 +8,9 @@ export class Unconnected {
   metrics = {};
   emitted = [];
   kept = new Map();
+  answers = {};
+  requests = [];
+  forgotten = 0;
   emit = {
     samples: (columns) => void this.emitted.push({ what: 'samples', columns }),
     lines: (columns) => void this.emitted.push({ what: 'lines', columns }),
@@ -17,18 +21,17 @@ export class Unconnected {
     remove: (key) => void this.kept.delete(key),
     keys: (prefix) => [...this.kept.keys()].filter((key) => key.startsWith(prefix)).sort(),
   };
-  answers = {};
-  requests = [];
   http = {
     send: (request) => {
       this.requests.push(request);
       const answer = this.answers[request.url];
-      if (!answer) throw { tag: 'not-granted', val: request.url };
+      if (answer === undefined) throw { tag: 'not-granted', val: request.url.split('/')[2] ?? '' };
+      if (answer instanceof Error) throw answer;
       const { status = 200, headers = {}, body = '' } = answer;
-      const list = Object.entries(headers).map(([name, value]) => ({ name, value }));
-      return { status, headers: list, body: typeof body === 'string' ? new TextEncoder().encode(body) : body };
+      return { status, headers: pairs(headers), body: typeof body === 'string' ? encoded(body) : body };
     },
   };
+  verdicts = { forget: () => void this.forgotten++ };
 
   log(level, message) {
     this.messages.push({ level, message });

@@ -17,7 +17,7 @@ test('an answer is the test’s to give', () => {
 });
 
 test('a host without an answer is not granted', () => {
-  assert.throws(() => configure(teams), (error) => error instanceof http.Refused && error.reason === 'not-granted');
+  assert.throws(() => configure(teams), (error) => error instanceof http.Refused && error.kind === 'not-granted');
 });
 
 test('a body is bytes or text', () => {

@@ -1,8 +1,10 @@
 // What the types promise, checked by tsc: `tsc -p sdk/js/tests`. A line that must not compile says so.
 import * as emit from '../emit.js';
 import { config, counter, gauge, log, plugin, type LogRows, type SampleRows } from '../index.js';
+import { get, send, type Refusal, Refused } from '../http.js';
 import * as state from '../state.js';
 import { configure } from '../testing.js';
+import { forget } from '../verdicts.js';
 
 // the configuration is what the functions get
 export const configured = plugin({
@@ -86,5 +88,25 @@ plugin({
   },
 });
 
-const made = configure(prepared, { drop: [] });
+// requests, and why there is no answer
+export function asked(): string | undefined {
+  try {
+    const answer = get('https://a', { headers: { accept: 'text/csv' }, timeout: 2 });
+    const again = send('PUT', 'https://a', { body: answer.body, headers: [['a', 'b']] });
+    if (again.status !== answer.status) forget();
+    // @ts-expect-error a body is bytes or text
+    send('PUT', 'https://a', { body: 5 });
+    // @ts-expect-error a GET has no body
+    get('https://a', { body: 'b' });
+    return again.headers['etag'];
+  } catch (thrown) {
+    const kind: Refusal | undefined = thrown instanceof Refused ? thrown.kind : undefined;
+    // @ts-expect-error there is no such reason
+    return kind === 'late' ? kind : kind;
+  }
+}
+
+const answers = { 'https://a': { status: 404, body: 'b' }, 'https://b': new Refused('timeout') };
+const made = configure(prepared, { drop: [] }, {}, answers);
+export const told: [number, string | undefined] = [made.forgotten, made.requests[0]?.url];
 export const seen: number = made.state.seen;

@@ -21,12 +21,12 @@ class Requests(unittest.TestCase):
         answers = {"http://teams.example/csv": http.Response(200, b"red,blue", [("etag", "1")])}
         made = testing.configure(Teams, answers=answers)
         self.assertEqual(made.plugin.teams, ["red", "blue"])
-        self.assertEqual(made.requests, [("GET", "http://teams.example/csv", [("accept", "text/csv")], b"")])
+        self.assertEqual(made.requests, [http.Request("GET", "http://teams.example/csv", [("accept", "text/csv")])])
 
     def test_a_host_without_an_answer_is_not_granted(self) -> None:
         with self.assertRaises(http.Refused) as refused:
             testing.configure(Teams)
-        self.assertEqual(refused.exception.reason, "not-granted")
+        self.assertEqual(refused.exception.kind, http.Refusal.NOT_GRANTED)
 
     def test_answers(self) -> None:
         answer = http.Response(404, b'{"a": 1}', [("x-id", "7")])

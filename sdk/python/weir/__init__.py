@@ -61,6 +61,6 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name in ("emit", "state"):
+    if name in ("emit", "http", "state", "verdicts"):
         raise AttributeError(f"write `from weir import {name}` at the top of the module: the build looks for it")
     raise AttributeError(f"module 'weir' has no attribute {name!r}")

@@ -17,7 +17,7 @@ from . import failure, plugin
 
 EXPORTS = ("series", "samples", "logs", "tick")
 """What a plugin can export, as the contract has it."""
-IMPORTS = ("emit", "state", "http")
+IMPORTS = ("emit", "http", "state", "verdicts")
 """What it can import beside `host`: seen by the import of the SDK's module of that name."""
 
 SDK = Path(__file__).resolve().parent.parent

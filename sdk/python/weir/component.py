@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from componentize_py_types import Err
 from wit_world.imports import host as weir_host
@@ -24,6 +25,9 @@ from .sample_rows import SampleRows, SamplesCall
 from .sample_rows import finish as finish_samples
 from .series_rows import SeriesRows
 from .series_rows import finish as finish_series
+
+if TYPE_CHECKING:
+    from .http import Request, Response  # not otherwise: only a plugin that makes requests has it
 
 walls.put_up()
 
@@ -94,19 +98,25 @@ class _Weir:
 
         return state.keys(prefix)
 
-    def http_send(self, method: str, url: str, headers: list, body: bytes, timeout: int | None) -> tuple:
+    def http_send(self, asked: Request) -> Response:
         from wit_world.imports import http
 
-        from .http import Refused
+        from .http import Refusal, Refused, Response, milliseconds
 
-        given = [http.Header(name, value) for name, value in headers]
+        headers = [http.Header(name, value) for name, value in asked.headers]
+        request = http.Request(asked.method, asked.url, headers, asked.body, milliseconds(asked.timeout))
         try:
-            answer = http.send(http.Request(method, url, given, body, timeout))
+            answer = http.send(request)
         except Err as refused:
-            kind = type(refused.value).__name__.removeprefix("Refusal_")
-            reason = "".join(f"-{c.lower()}" if c.isupper() else c for c in kind).lstrip("-")
-            raise Refused(reason, getattr(refused.value, "value", "")) from None
-        return answer.status, [(h.name, h.value) for h in answer.headers], answer.body
+            # as in `Refusal_NotGranted`, whose words are the host
+            kind = Refusal[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(refused.value).__name__.removeprefix("Refusal_")).upper()]
+            raise Refused(kind, getattr(refused.value, "value", "")) from None
+        return Response(answer.status, answer.body, [(h.name, h.value) for h in answer.headers])
+
+    def verdicts_forget(self) -> None:
+        from wit_world.imports import verdicts
+
+        verdicts.forget()
 
 
 def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,7 +150,7 @@ def exports(module: ModuleType) -> dict[str, type]:
     kind = plugin.of_module(module)
     found = plugin.interfaces(kind)
     plugin.configuration(kind)
-    for name in ("emit", "state", "http"):
+    for name in ("emit", "http", "state", "verdicts"):
         if f"weir.{name}" in sys.modules:  # a component has no files to import from later
             importlib.import_module(f"wit_world.imports.{name}")
     failure.remember()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .http import Refused, Request, Response
 
 
 class Level(Enum):
@@ -29,8 +32,9 @@ class Unconnected:
         self.metrics: dict[tuple, float] = {}
         self.emitted: list[tuple] = []
         self.state: dict[str, bytes] = {}
-        self.answers: dict[str, Any] = {}
-        self.requests: list[tuple] = []
+        self.answers: dict[str, Response | Refused] = {}
+        self.requests: list[Request] = []
+        self.forgotten = 0
 
     def log(self, level: Level, message: str) -> None:
         self.messages.append((level, message))
@@ -64,14 +68,19 @@ class Unconnected:
     def state_keys(self, prefix: str) -> list[str]:
         return sorted(k for k in self.state if k.startswith(prefix))
 
-    def http_send(self, method: str, url: str, headers: list, body: bytes, _timeout: int | None) -> tuple:
-        self.requests.append((method, url, headers, body))
-        if url not in self.answers:
-            from .http import Refused
+    def http_send(self, request: Request) -> Response:
+        from . import http  # a plugin that gets here has it already
 
-            raise Refused("not-granted", url)
-        answer = self.answers[url]
-        return answer.status, answer.headers, answer.body
+        self.requests.append(request)
+        answer = self.answers.get(request.url)
+        if answer is None:
+            raise http.Refused(http.Refusal.NOT_GRANTED, (request.url.split("/") + ["", "", ""])[2])
+        if isinstance(answer, http.Refused):
+            raise answer
+        return answer
+
+    def verdicts_forget(self) -> None:
+        self.forgotten += 1
 
 
 connection = Unconnected()

@@ -13,13 +13,16 @@ import json
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import host, log_rows, plugin, sample_rows, series_rows
 from .columns import Sets, Strings, packed, table
 from .edit import LabelEdit
 from .rows import Call
 from .sample_rows import Kind
+
+if TYPE_CHECKING:
+    from .http import Refused, Request, Response
 
 __all__ = ["Configured", "Kind", "LabelSet", "Line", "Sample", "configure"]
 
@@ -51,13 +54,13 @@ def configure(
     kind: type[plugin.Plugin],
     config: dict[str, Any] | None = None,
     state: dict[str, bytes] | None = None,
-    answers: dict[str, Any] | None = None,
+    answers: dict[str, Response | Refused] | None = None,
 ) -> Configured:
-    """Makes a plugin of its configuration as weir does; `state` is what one before it left in weir, `answers` the `weir.http.Response`
-    of each URL: requests elsewhere are not granted."""
+    """Makes a plugin of its configuration as weir does; `state` is what one before it left in weir, `answers` what comes of requests,
+    by URL: a `weir.http.Response`, or a `weir.http.Refused`. Hosts of which no URL is answered are not granted."""
     weir = host.Unconnected()
-    weir.answers.update(answers or {})
     weir.state.update(state or {})
+    weir.answers.update(answers or {})
     host.connect(weir)
     return Configured(kind, plugin.make(kind, json.dumps(config or {})))
 
@@ -91,9 +94,19 @@ class Configured:
         return self._weir.state
 
     @property
-    def requests(self) -> list[tuple]:
-        """What it asked: method, URL, headers and body."""
+    def answers(self) -> dict[str, Response | Refused]:
+        """What comes of requests, by URL; to be changed while the plugin runs."""
+        return self._weir.answers
+
+    @property
+    def requests(self) -> list[Request]:
+        """What it asked for, in order."""
         return self._weir.requests
+
+    @property
+    def forgotten(self) -> int:
+        """How often it called `weir.verdicts.forget`."""
+        return self._weir.forgotten
 
     def tick(self, now: int = 0, last: bool = False) -> None:
         """Some time has passed."""
