@@ -419,6 +419,61 @@ void weir_state_remove_(weir_text key);
 #define weir_state_keys(prefix) weir_state_keys_(weir_text(prefix))
 weir_texts weir_state_keys_(weir_text prefix);
 
+/* ---- HTTP requests ---- */
+
+/* Made by weir to the hosts that the operator has granted (`grant = [{ kind = "http", hosts = ["api.example.com"] }]`): a plugin that
+ * uses this runs only where it has that grant. Ask for it in the manifest, too, and say why.
+ *
+ * A call waits for its answers, and whoever it serves waits for the call: ask in `configure` and `tick` rather than for each batch, and
+ * keep what came. The requests of one call share the time that the operator allows (limits.http_timeout, 5 s), those of all
+ * instances their number (limits.http_requests, 10 a second).
+ *
+ *     weir_http_request request = {.url = weir_text("https://api.example.com/teams")};
+ *     weir_http_response response;
+ *     if (weir_http_send(&request, &response) != WEIR_HTTP_ANSWERED) return weir_error("no teams: %.*s", WEIR_PRINT(response.why));
+ */
+typedef struct {
+    weir_text method; /* GET, HEAD, POST, PUT, PATCH or DELETE; GET where it is empty */
+    weir_text url;    /* http or https, with a host that is granted */
+    const weir_named *headers; /* beside what weir sets itself: host, content-length and what else belongs to the connection */
+    size_t header_count;
+    weir_text body;   /* any bytes */
+    uint32_t timeout; /* milliseconds for the whole answer, never more than the call may wait, which is what 0 means */
+} weir_http_request;
+
+/* Until the call returns. A redirect is an answer as well: weir follows none. */
+typedef struct {
+    uint16_t status;
+    const weir_named *headers; /* names in lower case */
+    size_t header_count;
+    weir_text body; /* as it came: any bytes */
+    weir_text why;  /* why there is no answer, in words for an operator */
+} weir_http_response;
+
+/* How a request ended; weir counts and logs refusals as well. */
+typedef enum {
+    WEIR_HTTP_ANSWERED,    /* with whatever status */
+    WEIR_HTTP_MALFORMED,   /* no request can be made of this */
+    WEIR_HTTP_NOT_GRANTED, /* the host is not among those that are granted */
+    WEIR_HTTP_TOO_LARGE,   /* the request or the answer is larger than it may be */
+    WEIR_HTTP_OVER_BUDGET, /* more requests than the plugin may make now */
+    WEIR_HTTP_TIMEOUT,     /* no whole answer came in time */
+    WEIR_HTTP_FAILED,      /* the name does not resolve, nothing listens there, TLS failed, what came was cut off or no HTTP */
+    WEIR_HTTP_NOT_NOW      /* there are no requests from `wants` */
+} weir_http_outcome;
+weir_http_outcome weir_http_send(const weir_http_request *request, weir_http_response *response);
+
+/* The first value of a header, whatever the case of its name; empty where there is none. */
+#define weir_http_header(response, name) weir_http_header_(response, weir_text(name))
+weir_text weir_http_header_(const weir_http_response *response, weir_text name);
+
+/* ---- weir's memory of what `series` said ---- */
+
+/* What `series` has said no longer holds: weir asks again about every series and log stream of the pipeline. For a plugin that decides by
+ * something else beside labels and configuration: a table that it fetches, say. Usable from `tick`, for it costs the pipeline a start from
+ * the beginning; anywhere else it does nothing. It counts only if the call succeeds. */
+void weir_forget_verdicts(void);
+
 /* ---- exports, each once a plugin; WEIR_PLUGIN and any of the others ---- */
 
 #include "weir_export.h"

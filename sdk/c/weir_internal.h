@@ -114,10 +114,24 @@ typedef struct {
 typedef struct {
     uint8_t refused, why;
 } weir_wire_kept;
+typedef struct {
+    uint8_t refused;
+    union {
+        struct {
+            _Alignas(weir_list_) uint16_t status;
+            weir_list_ headers, body;
+        };
+        struct {
+            _Alignas(weir_list_) uint8_t why;
+            weir_list_ what;
+        };
+    };
+} weir_wire_response;
 
 #ifdef __wasm__
 _Static_assert(sizeof(weir_wire_new_samples) == 68 && sizeof(weir_wire_emitted) == 16, "emit");
 _Static_assert(offsetof(weir_wire_emitted, why) == 4 && sizeof(weir_wire_value) == 12 && sizeof(weir_wire_kept) == 2, "emit, state");
+_Static_assert(sizeof(weir_wire_response) == 24 && offsetof(weir_wire_response, status) == 4 && offsetof(weir_wire_response, body) == 16, "http");
 #endif
 
 /* weir's functions */
@@ -132,17 +146,20 @@ void weir_host_counter_add(const char *at, size_t len, const weir_named *labels,
 WEIR_IMPORT_("gauge-set")
 void weir_host_gauge_set(const char *at, size_t len, const weir_named *labels, size_t count, double value);
 #ifdef __wasm__
-#define WEIR_IMPORT_OF_(interface, name) \
-    __attribute__((import_module("weir:plugin/" interface "@0.1.1"), import_name(name)))
+#define WEIR_IMPORT_OF_(interface, name) __attribute__((import_module("weir:plugin/" interface), import_name(name)))
 #else
 #define WEIR_IMPORT_OF_(interface, name)
 #endif
-WEIR_IMPORT_OF_("emit", "samples") void weir_host_emit_samples(const weir_wire_new_samples *batch, weir_wire_emitted *answer);
-WEIR_IMPORT_OF_("emit", "lines") void weir_host_emit_lines(const weir_wire_lines *batch, weir_wire_emitted *answer);
-WEIR_IMPORT_OF_("state", "get") void weir_host_state_get(const char *at, size_t len, weir_wire_value *answer);
-WEIR_IMPORT_OF_("state", "set")
+WEIR_IMPORT_OF_("emit@0.1.1", "samples") void weir_host_emit_samples(const weir_wire_new_samples *batch, weir_wire_emitted *answer);
+WEIR_IMPORT_OF_("emit@0.1.1", "lines") void weir_host_emit_lines(const weir_wire_lines *batch, weir_wire_emitted *answer);
+WEIR_IMPORT_OF_("state@0.1.1", "get") void weir_host_state_get(const char *at, size_t len, weir_wire_value *answer);
+WEIR_IMPORT_OF_("state@0.1.1", "set")
 void weir_host_state_set(const char *at, size_t len, const char *value, size_t value_len, weir_wire_kept *answer);
-WEIR_IMPORT_OF_("state", "remove") void weir_host_state_remove(const char *at, size_t len);
-WEIR_IMPORT_OF_("state", "keys") void weir_host_state_keys(const char *at, size_t len, weir_list_ *answer);
+WEIR_IMPORT_OF_("state@0.1.1", "remove") void weir_host_state_remove(const char *at, size_t len);
+WEIR_IMPORT_OF_("state@0.1.1", "keys") void weir_host_state_keys(const char *at, size_t len, weir_list_ *answer);
+WEIR_IMPORT_OF_("http@0.1.2", "send")
+void weir_host_http_send(const char *method, size_t method_len, const char *url, size_t url_len, const weir_named *headers, size_t header_count,
+                         const char *body, size_t body_len, int timed, uint32_t timeout, weir_wire_response *answer);
+WEIR_IMPORT_OF_("verdicts@0.1.2", "forget") void weir_host_verdicts_forget(void);
 
 #endif

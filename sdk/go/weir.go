@@ -47,8 +47,8 @@
 //
 // # What there is not
 //
-// A plugin has no clock (time.Now begins in 1970), no files, no environment and no network, and chance is the same in every
-// instance. What is printed goes to weir's log. A goroutine runs only while a call does: wait for those you start.
+// A plugin has no clock (time.Now begins in 1970), no files, no environment and no network but [weir/http], and chance is the
+// same in every instance. What is printed goes to weir's log. A goroutine runs only while a call does: wait for those you start.
 package weir
 
 import "weir/internal/config"

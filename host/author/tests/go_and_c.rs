@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 
 use weir_author::fixture::{Document, Outcome, Rig, check};
@@ -166,6 +168,82 @@ fn a_grant_that_a_language_cannot_have_is_refused() {
         std::fs::write(dir.join("weir-plugin.toml"), format!("grant = [{{ kind = 'clock' }}]\n{manifest}")).unwrap();
         let error = build::build(&Project::open(&dir).unwrap(), Mode::Watch).unwrap_err().to_string();
         assert!(error.contains(&format!("a plugin in {language} cannot have the grant `clock`")), "{error}");
+    }
+}
+
+/// Says back the body that it gets, and which method it came by; on `/silent` nothing, until the other side has had enough.
+fn echo(stream: TcpStream) {
+    let mut from = BufReader::new(stream);
+    let (mut line, mut word, mut length) = (String::new(), String::new(), 0);
+    from.read_line(&mut line).unwrap();
+    let mut words = line.split(' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    loop {
+        let mut header = String::new();
+        from.read_line(&mut header).unwrap();
+        match header.trim_end().to_ascii_lowercase().split_once(": ") {
+            Some(("content-length", bytes)) => length = bytes.parse().unwrap(),
+            Some(("x-word", value)) => word = format!("{value} "),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body).unwrap();
+    if path == "/silent" {
+        _ = from.read(&mut [0]);
+        return;
+    }
+    let body = word + &String::from_utf8(body).unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nX-Method: {method}\r\nContent-Length: {}\r\n", body.len());
+    from.into_inner().write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+}
+
+fn echo_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| _ = std::thread::spawn(|| echo(stream.unwrap()))));
+    at
+}
+
+/// Asked in `configure` and `tick`, refused in every way that takes no luck; the next page after `forget` is decided anew. Who uses
+/// neither imports nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_verdicts_reach_go_and_c() {
+    let at = echo_server();
+    let guests =
+        [("go", "main.go", include_str!("guests/requests.go")), ("c", "plugin.c", include_str!("guests/requests.c"))];
+    for (language, file, code) in guests {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("my-plugin");
+        new::new(by_name(language).unwrap(), &dir).unwrap();
+        let newer = || {
+            let component = build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap();
+            let text = String::from_utf8_lossy(&component).into_owned();
+            ["weir:plugin/http@0.1.2", "weir:plugin/verdicts@0.1.2"].map(|import| text.contains(import))
+        };
+        assert_eq!(newer(), [false, false], "{language}");
+        std::fs::write(dir.join(file), code).unwrap();
+        assert_eq!(newer(), [true, true], "{language}");
+        let text = format!(
+            r#"
+            grant = [{{ kind = "http", hosts = ["{at}"] }}]
+            config = {{ url = "http://{at}/" }}
+            limits = {{ timeout = "2s", memory = "128MiB" }}
+            [[case]]
+            name = "what is fetched anew is decided anew"
+            [[case.step]]
+            samples = 'up 1'
+            out = 'up{{by="GET", early="there are no requests from here"}} 1'
+            [[case.step]]
+            tick = "15s"
+            [[case.step]]
+            samples = 'up 1'
+            out = 'up{{by="PUT", early="there are no requests from here", echo="grüezi größe"}} 1'
+            "#
+        );
+        std::fs::write(dir.join("tests/basic.toml"), text).unwrap();
+        passes(&dir, fixtures(&dir)).await;
     }
 }
 

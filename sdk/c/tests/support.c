@@ -124,3 +124,23 @@ void weir_host_state_keys(const char *at, size_t len, weir_list_ *answer) {
     for (int i = 0; i < 4; i++)
         if (store[i].key[0] && strncmp(store[i].key, at, len) == 0) keys[answer->len++] = weir_text(store[i].key);
 }
+
+/* ---- http and verdicts ---- */
+
+char last_request[512];
+weir_wire_response request_answer;
+void weir_host_http_send(const char *method, size_t method_len, const char *url, size_t url_len, const weir_named *headers, size_t header_count,
+                         const char *body, size_t body_len, int timed, uint32_t timeout, weir_wire_response *answer) {
+    (void)body;
+    int used = snprintf(last_request, sizeof last_request, "%.*s %.*s", (int)method_len, method, (int)url_len, url);
+    for (size_t i = 0; i < header_count; i++)
+        used += snprintf(last_request + used, sizeof last_request - (size_t)used, " %.*s=%.*s", WEIR_PRINT(headers[i].name),
+                         WEIR_PRINT(headers[i].value));
+    char until[16] = "none";
+    if (timed) snprintf(until, sizeof until, "%u", timeout);
+    snprintf(last_request + used, sizeof last_request - (size_t)used, " %s body %zu", until, body_len);
+    *answer = request_answer;
+}
+
+int forgotten;
+void weir_host_verdicts_forget(void) { forgotten++; }

@@ -31,6 +31,11 @@ extern weir_wire_new_samples sent_samples;
 extern weir_wire_lines sent_lines;
 extern weir_wire_emitted emission_answer;
 
+/* The request that was made last, how the next is answered, and how often verdicts were forgotten. */
+extern char last_request[512];
+extern weir_wire_response request_answer;
+extern int forgotten;
+
 /* A column in memory of its own size, so that the sanitizer sees a step past its end. */
 weir_list_ bytes_of(const void *at, size_t len);
 weir_list_ numbers(size_t count, const uint32_t *numbers);

@@ -239,8 +239,9 @@ mod tests {
         let contracts = [
             include_str!("../../../../wit/v0.1.0/weir-plugin.wit"),
             include_str!("../../../../wit/v0.1.1/weir-plugin.wit"),
+            include_str!("../../../../wit/v0.1.2/weir-plugin.wit"),
         ];
-        for (contract, newer) in contracts.iter().zip([false, true]) {
+        for (contract, minor) in contracts.iter().zip(0..) {
             let mut resolve = Resolve::default();
             let package = resolve.push_str("weir-plugin.wit", contract).unwrap();
             let mut sizes = wit_parser::SizeAlign::default();
@@ -256,9 +257,12 @@ mod tests {
             assert_eq!(size("series", "verdicts"), 44);
             assert_eq!((size("samples", "wanted"), size("samples", "batch"), size("samples", "edit")), (16, 76, 64));
             assert_eq!((size("logs", "wanted"), size("logs", "batch"), size("logs", "edit")), (28, 84, 128));
-            if newer {
+            if minor >= 1 {
                 assert_eq!((size("emit", "sample-columns"), size("emit", "line-columns")), (68, 84));
                 assert_eq!((size("emit", "refusal"), size("state", "refusal")), (12, 1));
+            }
+            if minor >= 2 {
+                assert_eq!((size("http", "header"), size("http", "response"), size("http", "refusal")), (16, 20, 12));
             }
         }
     }

@@ -14,3 +14,15 @@ const (
 	OverBudget
 	NotNow
 )
+
+// How a request ends.
+const (
+	Answered = iota
+	HTTPMalformed
+	HTTPNotGranted
+	HTTPTooLarge
+	HTTPOverBudget
+	HTTPTimeout
+	HTTPFailed
+	HTTPNotNow
+)
