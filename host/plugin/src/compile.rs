@@ -3,7 +3,7 @@
 //!
 //! The component goes there, and the result comes back, by files without a name (`memfd_create`) that nobody else has. The process
 //! has no environment, is of the lowest priority, and bounds itself before it reads anything: processor time, memory, the
-//! size of what it writes. The parent bounds the time by the wall clock. One compiles at a time: it uses several processors
+//! size of what it writes. The parent bounds the time by the clock, with patience. One compiles at a time: it uses several processors
 //! itself.
 
 use std::ffi::OsString;
@@ -25,6 +25,10 @@ use crate::deserialize::compiled_component;
 use crate::engine::{Runtime, STACK};
 use crate::error::LoadReason;
 use crate::settings::{Compiler, PluginSettings};
+
+/// How many times its limit a compilation may take by the clock: it is of the lowest priority, and on a busy machine a healthy plugin
+/// was given up because others had the processors. What computes all the time meets the limit of processor time before.
+const PATIENCE: u32 = 4;
 
 /// How often the end of a compilation is looked for: nothing next to the tens of milliseconds that the quickest takes.
 const LOOK: Duration = Duration::from_millis(2);
@@ -111,7 +115,7 @@ impl Compilation {
         input.write_all(bytes).and_then(|()| input.rewind()).map_err(system)?;
         let mut output = unnamed("compiled").map_err(system)?;
         let mut said = unnamed("said").map_err(system)?;
-        // Several threads, none of which gets more time than the clock.
+        // The limit, for each of its threads.
         let cpu = settings.compile_timeout.as_secs().saturating_mul(2).max(1);
         let child = Command::new(program)
             .arg0("weir")
@@ -135,9 +139,9 @@ impl Compilation {
             .map_err(|e| LoadReason::Compile(format!("the compiling process is not of this weir: {e:#}")))
     }
 
-    /// Waits for the process; past its time, or when weir stops, it is killed.
+    /// Waits for the process; past its time and weir's patience, or when weir stops, it is killed.
     fn wait(&self, mut child: Child, timeout: Duration) -> Result<ExitStatus, LoadReason> {
-        let until = Instant::now() + timeout;
+        let until = Instant::now() + timeout * PATIENCE;
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok(status),

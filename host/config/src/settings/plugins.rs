@@ -47,7 +47,7 @@ pub struct PluginConfig {
     pub grants: Vec<Grant>,
     /// `limits.file_size`, bytes. 64 MiB unless given: the largest real plugin measured, Python with its interpreter, has 18.
     pub file_size: u64,
-    /// `limits.compile_time`. 1m unless given: the slowest real plugin measured took 22 s on a slow core.
+    /// `limits.compile_time`, in processor time. 1m unless given: the slowest real plugin measured took 22 s on a slow core.
     pub compile_time: Duration,
     /// `limits.compile_memory`, bytes of the process that compiles it. 1 GiB unless given: Python takes about 400 MB.
     pub compile_memory: u64,
