@@ -20,12 +20,26 @@ fn fixtures(dir: &Path) -> Vec<Document> {
     fixtures.map(|path| Document::parse(&path, std::fs::read_to_string(&path).unwrap()).unwrap()).collect()
 }
 
-/// Builds a project as an author who ships it does, and checks it.
+/// Builds a project as an author who ships it does.
+fn built(dir: &Path) -> Vec<u8> {
+    build::build(&Project::open(dir).unwrap(), Mode::Release).unwrap()
+}
+
+async fn passes_the_suite(language: &str) {
+    let dir = root().join("sdk").join(language).join("conformance");
+    let component = built(&dir);
+    let documents = conformance::documents(&component).unwrap();
+    check_all(&dir, component, documents).await;
+}
+
+/// Builds a project and checks it.
 async fn passes(dir: &Path, documents: Vec<Document>) {
+    check_all(dir, built(dir), documents).await;
+}
+
+async fn check_all(dir: &Path, component: Vec<u8>, documents: Vec<Document>) {
     let cache = tempfile::tempdir().unwrap();
-    let project = Project::open(dir).unwrap();
-    let component = build::build(&project, Mode::Release).unwrap();
-    let rig = Rig::new(project.name(), component, Some(cache.path())).unwrap();
+    let rig = Rig::new("guest", component, Some(cache.path())).unwrap();
     let mut cases = 0;
     for document in &documents {
         for (name, outcome) in check(&rig, document).await.cases {
@@ -40,12 +54,12 @@ async fn passes(dir: &Path, documents: Vec<Document>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guest_in_go_passes_the_suite() {
-    passes(&root().join("sdk/go/conformance"), conformance::documents().unwrap()).await;
+    passes_the_suite("go").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guest_in_c_passes_the_suite() {
-    passes(&root().join("sdk/c/conformance"), conformance::documents().unwrap()).await;
+    passes_the_suite("c").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
     let mode = if options.release { Mode::Release } else { Mode::Watch };
     let (name, component, dir) = component(&options.plugin, mode)?;
     let mut documents = if options.conformance {
-        conformance::documents()?
+        conformance::documents(&component)?
     } else {
         let mut paths = options.fixtures.clone();
         if paths.is_empty() {

@@ -1,7 +1,9 @@
 // The plugin that `sdk/conformance/README.md` describes.
 import { config, ConfigError, counter, Failure, log, plugin } from '#weir';
 import * as emit from '#weir/emit';
+import { get, Refused, send } from '#weir/http';
 import * as state from '#weir/state';
+import * as verdicts from '#weir/verdicts';
 
 const SECRET = /password=[^ ]*/g;
 const STAMP = /^at ([0-9]+)/;
@@ -30,6 +32,16 @@ const saying = (i, job) => ({
   metadata: i % 2 ? { row: String(i) } : undefined,
 });
 
+const asked = (method, url, options) => {
+  try {
+    const answer = send(method, url, { headers: [['x-asked', 'conformance'], ['x-asked', 'twice']], ...options });
+    return `${answer.status} ${answer.headers['x-answered']} ${answer.text()}`;
+  } catch (thrown) {
+    if (thrown instanceof Refused) return thrown.kind.replace('-', ' ');
+    throw thrown;
+  }
+};
+
 const range = (count) => Array.from({ length: Number(count) }, (_, i) => i);
 
 /** What the words behind `do ` ask for. `job` is that of the line's stream. */
@@ -47,6 +59,10 @@ const jobs = {
     return 'forgotten';
   },
   list: (job, prefix) => state.keys(prefix).join(','),
+  ask: (job, method, url, body) => asked(method, url, { body }),
+  'ask-briefly': (job, url) => asked('GET', url, { timeout: 0.05 }),
+  'ask-often': (job, count, url) => (range(count).some(() => asked('GET', url) === 'over budget') ? 'over budget' : 'asked'),
+  'must-ask': (job, url) => String(get(url).status),
 };
 
 export default plugin({
@@ -142,6 +158,7 @@ export default plugin({
         { labels: { __name__: 'lines_seen' }, value: seen },
       ]);
       if (state.get('tick') === 'fail') throw new Failure('asked to fail in tick');
+      if (state.get('tick') === 'anew') verdicts.forget();
     },
   },
 });

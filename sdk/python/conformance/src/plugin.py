@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 import weir
-from weir import emit, state
+from weir import emit, http, state, verdicts
 
 SECRET = re.compile("password=[^ ]*")
 STAMP = re.compile(r"at (\d+)", re.ASCII)
@@ -100,8 +100,11 @@ class Conformance(weir.Plugin):
                 emit.Sample({"__name__": "lines_seen"}, self.seen),
             ]
         )
-        if state.get("tick") == "fail":
-            raise weir.Failure("asked to fail in tick")
+        match state.get("tick"):
+            case "fail":
+                raise weir.Failure("asked to fail in tick")
+            case "anew":
+                verdicts.forget()
 
 
 def done(words: list[str], job: str) -> str:
@@ -127,6 +130,14 @@ def done(words: list[str], job: str) -> str:
             return "forgotten"
         case ["list", prefix]:
             return ",".join(state.keys(prefix))
+        case ["ask", method, url, *body]:
+            return asked(method, url, "".join(body))
+        case ["ask-briefly", url]:
+            return asked("GET", url, timeout=0.05)
+        case ["ask-often", count, url]:
+            return "over budget" if any(asked("GET", url) == "over budget" for _ in range(int(count))) else "asked"
+        case ["must-ask", url]:
+            return str(http.get(url).status)
     raise ValueError(f"no such words: {words}")
 
 
@@ -139,3 +150,11 @@ def answer(send, records: list) -> str:
         return "emitted" if send(records) else "budget"
     except emit.Refused:
         return "malformed"
+
+
+def asked(method: str, url: str, body: str = "", timeout: float | None = None) -> str:
+    try:
+        answer = http.send(method, url, body, headers=[("x-asked", "conformance"), ("x-asked", "twice")], timeout=timeout)
+    except http.Refused as refused:
+        return refused.kind.value.replace("-", " ")
+    return f"{answer.status} {answer.header('X-Answered')} {answer.text}"

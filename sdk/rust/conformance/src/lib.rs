@@ -7,7 +7,7 @@ use std::time::Duration;
 use memchr::memmem;
 use weir_sdk::{
     Error, Kind, Labels, Logs, LogsBatch, LogsWanted, Moment, Plugin, Samples, SamplesBatch, SamplesWanted, Series,
-    SeriesBatch, Tick, counter, emit, export, log, state,
+    SeriesBatch, Tick, counter, emit, export, log, state, verdicts,
 };
 
 /// The plugin.
@@ -165,8 +165,10 @@ impl Tick for Conformance {
             samples.add("tick_seconds", &[], (moment.now / 1000) as f64);
             samples.add("lines_seen", &[], self.seen as f64);
         });
-        if state::get("tick").as_deref() == Some(b"fail") {
-            return Err("asked to fail in tick".into());
+        match state::get("tick").as_deref() {
+            Some(b"fail") => return Err("asked to fail in tick".into()),
+            Some(b"anew") => verdicts::forget(),
+            _ => {}
         }
         match emitted {
             // the next tick says the sum

@@ -1,6 +1,9 @@
 //! What lines that begin with `do ` ask for.
 
+use std::time::Duration;
+
 use weir_sdk::emit::{self, Refusal};
+use weir_sdk::http::{self, Request};
 use weir_sdk::{Error, state};
 
 /// Does what the words say and gives the answer. `job` is the stream's.
@@ -27,6 +30,11 @@ pub(crate) fn done(words: &str, job: &str) -> Result<String, Error> {
             "forgotten".into()
         }
         ["list", prefix] => state::keys(prefix).join(","),
+        ["ask", method, url] => asked(&asking(method, url).send()),
+        ["ask", method, url, body] => asked(&Request { body: body.into(), ..asking(method, url) }.send()),
+        ["ask-briefly", url] => asked(&asking("GET", url).timeout(Duration::from_millis(50)).send()),
+        ["ask-often", count, url] => often(number(count)?, url),
+        ["must-ask", url] => asked(&Ok(asking("GET", url).send()?)),
         _ => return Err(format!("no such words: {words:?}").into()),
     })
 }
@@ -66,6 +74,38 @@ fn answer(outcome: &Result<(), Refusal>) -> String {
         Err(Refusal::NotNow) => "not now",
     };
     word.into()
+}
+
+fn asking(method: &str, url: &str) -> Request {
+    Request::new(method, url).header("x-asked", "conformance").header("x-asked", "twice")
+}
+
+fn often(count: u32, url: &str) -> String {
+    if (0..count).any(|_| asking("GET", url).send() == Err(http::Refusal::OverBudget)) {
+        "over budget".into()
+    } else {
+        "asked".into()
+    }
+}
+
+fn asked(outcome: &Result<http::Response, http::Refusal>) -> String {
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            let word = match refusal {
+                http::Refusal::Malformed(_) => "malformed",
+                http::Refusal::NotGranted(_) => "not granted",
+                http::Refusal::TooLarge(_) => "too large",
+                http::Refusal::OverBudget => "over budget",
+                http::Refusal::Timeout(_) => "timeout",
+                http::Refusal::Failed(_) => "failed",
+                _ => "not now",
+            };
+            return word.into();
+        }
+    };
+    let body = String::from_utf8_lossy(&answer.body);
+    format!("{} {} {body}", answer.status, answer.header("X-Answered").unwrap_or_default())
 }
 
 fn kept(outcome: Result<(), state::Refusal>) -> String {
