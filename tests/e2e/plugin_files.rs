@@ -7,6 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use weir_rig::config::{file_logs, loki, plugin_dir};
 use weir_rig::lines::Writer;
+use weir_rig::target::Target;
 use weir_rig::{Receiver, Weir, build, http, until};
 
 /// A component of one function that is as large as a plugin and far more work to compile.
@@ -153,6 +154,47 @@ async fn a_version_that_needs_more_is_shown_and_not_run() {
     let shown = own().await;
     assert_eq!((&shown["pending"], &shown["change"]["from"]), (&serde_json::Value::Null, &runs["sha256"]));
     assert_eq!(shown["change"]["needsAdded"], serde_json::json!([]));
+}
+
+/// Twice the same plugin, of which each asks the same host, and one is granted another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_asks_the_hosts_that_its_grant_lists_and_no_other() {
+    let (dir, preview) = (TempDir::new().unwrap(), Receiver::start().await);
+    let (plugins, logs) = (dir.path().join("plugins"), dir.path().join("logs"));
+    std::fs::create_dir(&logs).unwrap();
+    let host = Target::start(|_| "an answer".to_owned()).await;
+    let plugin = |name: &str, granted: &str| {
+        build::put(&build::hostile("asks"), &plugins, name);
+        format!(
+            "[plugins.{name}]\non_error = \"pass\"\ngrant = [{{ kind = \"http\", hosts = [\"{granted}\"] }}]\n\
+             config = {{ url = \"http://{}/metrics\" }}\n",
+            host.address
+        )
+    };
+    let config = [
+        plugin_dir(&plugins),
+        file_logs("app", &logs),
+        loki("preview", &preview.loki_url()),
+        plugin("friend", &host.address),
+        plugin("stranger", "elsewhere.example"),
+    ];
+    let weir = Weir::start_in(dir.path(), &config.concat()).await;
+    Writer::new(&logs, "app").write(1);
+    until("a request of each", async || {
+        let page = weir.metrics().await;
+        page.sum("weir_plugin_http_requests_total", &[("plugin", "friend"), ("code", "200")]) > 0.0
+            && page.sum("weir_plugin_http_refusals_total", &[("plugin", "stranger"), ("reason", "not_granted")]) > 0.0
+    })
+    .await;
+    let page = weir.metrics().await;
+    assert_eq!(page.sum("weir_plugin_http_requests_total", &[("plugin", "stranger")]), 0.0);
+    assert_eq!(page.sum("weir_plugin_http_refusals_total", &[("plugin", "friend")]), 0.0);
+    let all = http::json(&weir.url("/api/v1/plugins")).await.unwrap();
+    for shown in all["data"]["plugins"].as_array().unwrap() {
+        let (answered, refused) = (&shown["requests"]["answered"], &shown["requests"]["refused"]);
+        let asked = if shown["name"] == "friend" { (answered, refused) } else { (refused, answered) };
+        assert!(asked.0.as_u64().unwrap() > 0 && *asked.1 == 0, "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
