@@ -154,7 +154,46 @@ static weir_text keys(weir_text prefix) {
     return list;
 }
 
-/* Does what the words behind "do " say and gives the answer. */
+static weir_http_outcome ask(weir_text method, weir_text url, weir_text body, uint32_t timeout, weir_http_response *answer) {
+    weir_named headers[] = {WEIR_LABEL("x-asked", "conformance"), WEIR_LABEL("x-asked", "twice")};
+    weir_http_request request = {
+        .method = method, .url = url, .headers = headers, .header_count = 2, .body = body, .timeout = timeout,
+    };
+    return weir_http_send(&request, answer);
+}
+
+static weir_text asked(weir_text method, weir_text url, weir_text body, uint32_t timeout) {
+    weir_http_response answer;
+    switch (ask(method, url, body, timeout, &answer)) {
+    case WEIR_HTTP_ANSWERED: break;
+    case WEIR_HTTP_MALFORMED: return weir_text("malformed");
+    case WEIR_HTTP_NOT_GRANTED: return weir_text("not granted");
+    case WEIR_HTTP_TOO_LARGE: return weir_text("too large");
+    case WEIR_HTTP_OVER_BUDGET: return weir_text("over budget");
+    case WEIR_HTTP_TIMEOUT: return weir_text("timeout");
+    case WEIR_HTTP_FAILED: return weir_text("failed");
+    case WEIR_HTTP_NOT_NOW: return weir_text("not now");
+    }
+    weir_text answered = weir_http_header(&answer, "X-Answered");
+    return weir_format("%d %.*s %.*s", answer.status, WEIR_PRINT(answered), WEIR_PRINT(answer.body));
+}
+
+static weir_text often(int64_t times, weir_text url) {
+    weir_http_response answer;
+    for (int64_t i = 0; i < times; i++)
+        if (ask(weir_text("GET"), url, (weir_text){0}, 0, &answer) == WEIR_HTTP_OVER_BUDGET) return weir_text("over budget");
+    return weir_text("asked");
+}
+
+/* The status; where there is no answer the call is an error. */
+static bool must_ask(weir_text url, weir_text *status) {
+    weir_http_response answer;
+    if (ask(weir_text("GET"), url, (weir_text){0}, 0, &answer) != WEIR_HTTP_ANSWERED) return weir_error("%.*s", WEIR_PRINT(answer.why));
+    *status = weir_format("%d", answer.status);
+    return true;
+}
+
+/* Does what the words behind "do " say and gives the answer, but for `must-ask`. */
 static weir_text done(weir_text words, weir_text job) {
     weir_text what = next_word(&words), first = next_word(&words), second = next_word(&words), value;
     if (weir_equal(what, "emit")) return weir_text(things(first, job, number(second)));
@@ -182,6 +221,9 @@ static weir_text done(weir_text words, weir_text job) {
         return weir_text("forgotten");
     }
     if (weir_equal(what, "list")) return keys(first);
+    if (weir_equal(what, "ask")) return asked(first, second, words, 0);
+    if (weir_equal(what, "ask-briefly")) return asked(weir_text("GET"), first, (weir_text){0}, 50);
+    if (weir_equal(what, "ask-often")) return often(number(first), second);
     weir_abort("no such words: %.*s", WEIR_PRINT(what));
 }
 
@@ -203,8 +245,14 @@ static bool logs(weir_batch *batch) {
         }
         if (weir_starts(line, "at ") && line.len > 3 && line.at[3] >= '0' && line.at[3] <= '9')
             weir_set_timestamp(batch, row, strtoll(weir_format("%.*s", WEIR_PRINT(line)).at + 3, NULL, 10));
-        if (weir_starts(line, "do "))
+        static const char must[] = "do must-ask ";
+        weir_text status;
+        if (weir_starts(line, must)) {
+            if (!must_ask(weir_slice(line, sizeof must - 1, line.len), &status)) return false;
+            weir_set_metadata(batch, row, "answer", status);
+        } else if (weir_starts(line, "do ")) {
             weir_set_metadata(batch, row, "answer", done(weir_slice(line, 3, line.len), weir_label(batch, row, "job")));
+        }
     }
     return true;
 }
@@ -220,7 +268,9 @@ static bool tick(int64_t now, bool last) {
     weir_add_sample(emission, "tick_seconds", (double)(now / 1000), NULL, 0);
     weir_add_sample(emission, "lines_seen", (double)seen, NULL, 0);
     weir_emitted emitted = weir_emit(emission);
-    if (weir_state_get("tick", &value) && weir_equal(value, "fail")) return weir_error("asked to fail in tick");
+    bool told = weir_state_get("tick", &value);
+    if (told && weir_equal(value, "fail")) return weir_error("asked to fail in tick");
+    if (told && weir_equal(value, "anew")) weir_forget_verdicts();
     /* over budget, the next tick says the sum */
     return emitted == WEIR_EMITTED || emitted == WEIR_OVER_BUDGET || weir_error("%.*s", WEIR_PRINT(weir_why(emission)));
 }

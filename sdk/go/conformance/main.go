@@ -16,6 +16,7 @@ import (
 	"weir/series"
 	"weir/state"
 	"weir/tick"
+	"weir/verdicts"
 )
 
 type config struct {
@@ -171,8 +172,11 @@ func (p *plugin) Tick(now time.Time, last bool) error {
 		emit.Sample{Name: "tick_seconds", Value: float64(now.Unix())},
 		emit.Sample{Name: "lines_seen", Value: float64(p.seen)},
 	)
-	if fail, _ := state.Get("tick"); string(fail) == "fail" {
+	switch what, _ := state.Get("tick"); string(what) {
+	case "fail":
 		return errors.New("asked to fail in tick")
+	case "anew":
+		verdicts.Forget()
 	}
 	if emitted == emit.ErrOverBudget { // the next tick says the sum
 		return nil

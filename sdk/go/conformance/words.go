@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir/emit"
 	"weir/state"
@@ -17,6 +18,16 @@ func do(words []string, job string) (string, error) {
 		return n
 	}
 	switch fmt.Sprint(words[0], len(words)) {
+	case "ask3", "ask4":
+		return asked(ask(words[1], words[2], strings.Join(words[3:], ""), 0)), nil
+	case "ask-briefly2":
+		return asked(ask("GET", words[1], "", 50*time.Millisecond)), nil
+	case "ask-often3":
+		times, _ := strconv.Atoi(words[1])
+		return often(times, words[2]), nil
+	case "must-ask2":
+		response, err := ask("GET", words[1], "", 0)
+		return strconv.Itoa(response.Status), err
 	case "emit3":
 		return answer(things(words[1], job, int(number()))), nil
 	case "emit-at3":
