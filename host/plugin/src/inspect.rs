@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use weir_pipeline::guest::Wants;
 
+use crate::contract::newest;
 use crate::error::LoadReason;
 use crate::grants::{self, Grant, Need};
 use crate::manifest::Manifest;
@@ -18,7 +19,7 @@ pub struct Inspection {
     pub bytes: u64,
     /// Its SHA-256, hexadecimal: what `sha256` in the configuration pins.
     pub sha256: String,
-    /// The version of weir's contract that it was built against, as its exports say.
+    /// The version of weir's contract that it needs: the newest of what it exports and imports.
     pub contract: Option<String>,
     /// What it exports, with versions.
     pub exports: Vec<String>,
@@ -43,13 +44,14 @@ pub fn inspect(source: PluginSource, settings: &Settings) -> Result<Inspection, 
     let granted: Vec<Grant> = settings.plugins.get(&source.name).map(|p| p.grants.clone()).unwrap_or_default();
     let needs = grants::needs(&outline);
     let missing = needs.iter().any(|n| !n.is_met(&granted));
-    let own = outline.exports.iter().find_map(|e| e.strip_prefix("weir:plugin/"));
+    let names = outline.exports.iter().chain(outline.imports.iter().map(|i| &i.name)).map(String::as_str);
+    let contract = newest(names).map(str::to_owned);
     let sha256 = hex(&Sha256::digest(&source.bytes));
     let bytes = source.bytes.len() as u64;
     Ok(Inspection {
         bytes,
         sha256,
-        contract: own.and_then(|e| e.split_once('@')).map(|(_, version)| version.to_owned()),
+        contract,
         grant_line: missing.then(|| grants::line(&granted, &needs)),
         needs,
         outcome: try_out(source, settings),

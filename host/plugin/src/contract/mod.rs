@@ -20,9 +20,7 @@ const EXPORTS: [&str; 5] = ["lifecycle", "series", "samples", "logs", "tick"];
 pub(crate) fn misfit(engine: &Engine, component: &Component, error: &wasmtime::Error) -> LoadReason {
     let ty = component.component_type();
     let names = ty.imports(engine).map(|(name, _)| name).chain(ty.exports(engine).map(|(name, _)| name));
-    let versions = names.filter_map(|name| name.strip_prefix("weir:plugin/")?.split_once('@').map(|(_, v)| v));
-    let patch = |version: &str| version.rsplit('.').next().and_then(|p| p.parse::<u64>().ok());
-    match versions.max_by_key(|v| patch(v)) {
+    match newest(names) {
         Some(found) if patch(found) > patch(VERSION) => LoadReason::Newer {
             found: found.to_owned(),
             known: VERSION,
@@ -30,6 +28,16 @@ pub(crate) fn misfit(engine: &Engine, component: &Component, error: &wasmtime::E
         },
         _ => LoadReason::Shape(format!("{error:#}")),
     }
+}
+
+/// The newest version that one of these interfaces of the contract has; versions of one track differ by their last number.
+pub(crate) fn newest<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let versions = names.filter_map(|name| name.strip_prefix("weir:plugin/")?.split_once('@').map(|(_, v)| v));
+    versions.max_by_key(|v| patch(v))
+}
+
+fn patch(version: &str) -> Option<u64> {
+    version.rsplit('.').next()?.parse().ok()
 }
 
 /// Refuses a contract version that is not compatible with [`VERSION`]. Within a track imports may have grown, which linking

@@ -67,6 +67,12 @@ fn a_manifest_can_ask_and_not_take() {
 }
 
 #[test]
+fn the_contract_is_what_the_newest_import_needs() {
+    let i = inspect(source(support::wasm("asks")), &Settings::default()).unwrap();
+    assert_eq!(i.contract.as_deref(), Some("0.1.2"));
+}
+
+#[test]
 fn what_is_no_component_is_said() {
     let e = inspect(source(b"\x7fELF".to_vec()), &Settings::default()).unwrap_err().to_string();
     assert!(e.contains("native or precompiled"), "{e}");
