@@ -93,4 +93,18 @@ impl Table {
     pub(crate) fn strings(&self) -> Strings<'_> {
         Strings::new(&self.text, &self.ends)
     }
+
+    /// Whether string `i` is this one.
+    pub(crate) fn is_at(&self, i: u32, wanted: &str) -> bool {
+        let (start, end) = span(u32s(&self.ends), i as usize);
+        end.wrapping_sub(start) == wanted.len()
+            && self.text.as_bytes().get(start..end).is_some_and(|b| is_same(b, wanted.as_bytes()))
+    }
+}
+
+/// Whether the bytes of two slices of one length are the same, eight at a time: the comparison of a guest's C library goes byte by byte.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    a.iter().zip(b).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }

@@ -224,8 +224,8 @@ pub(crate) struct LineColumns {
     pub(crate) text: Table,
 }
 
-/// Label sets in the making. Names come again and again and are kept once; values are written as they come, for finding
-/// one again costs more than its bytes.
+/// Label sets in the making. A label is mostly that of the set before at the same place, or has at least its name: both are looked
+/// at there. Names are else looked for among the first few; values are written, for finding one again costs more than its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Sets {
     pub(crate) symbols: Table,
@@ -233,8 +233,10 @@ pub(crate) struct Sets {
     pub(crate) ends: Vec<u8>,
     /// The symbols of names, few.
     names: Vec<u32>,
-    /// Which of them is looked at first: sets have the same names in the same order.
+    /// Which of them is looked at first: metadata has the same names in the same order.
     next: usize,
+    /// Where the pairs of the set before and of the one in the making begin.
+    begins: [usize; 2],
 }
 
 /// How many names are looked for before one is written again.
@@ -242,8 +244,23 @@ const MAX_NAMES: usize = 16;
 
 impl Sets {
     fn pair(&mut self, name: &str, value: &str) {
-        let pair = self.symbols_of(name, value);
-        self.pairs.extend_from_slice(&pair);
+        let (mut known_name, mut known_value) = (None, None);
+        if let Some((of_name, of_value)) = self.before() {
+            known_name = self.symbols.is_at(of_name, name).then_some(of_name);
+            known_value = self.symbols.is_at(of_value, value).then_some(of_value);
+        }
+        let name = known_name.unwrap_or_else(|| self.name(name));
+        let value = known_value.unwrap_or_else(|| self.push(value));
+        self.pairs.extend_from_slice(&as_pair(name, value));
+    }
+
+    /// The pair at this place in the set before.
+    fn before(&self) -> Option<(u32, u32)> {
+        let [before, begin] = self.begins;
+        let at = before + (self.pairs.len() - begin);
+        let pair = self.pairs.get(..begin)?.get(at..)?.first_chunk::<8>()?;
+        let pair = u64::from_le_bytes(*pair);
+        Some((pair as u32, (pair >> 32) as u32))
     }
 
     /// The rest of a set; then it ends.
@@ -252,16 +269,21 @@ impl Sets {
             self.pair(name, value);
         }
         self.ends.extend_from_slice(&((self.pairs.len() / 8) as u32).to_le_bytes());
+        self.begins = [self.begins[1], self.pairs.len()];
     }
 
     /// Both symbols as the column has them.
     fn symbols_of(&mut self, name: &str, value: &str) -> [u8; 8] {
-        let strings = self.symbols.strings();
-        let is_it = |symbol: &u32| strings.get(*symbol as usize) == name;
+        let name = self.name(name);
+        as_pair(name, self.push(value))
+    }
+
+    fn name(&mut self, name: &str) -> u32 {
+        let is_it = |symbol: &u32| self.symbols.is_at(*symbol, name);
         let guessed = self.names.get(self.next).is_some_and(is_it);
         let at = if guessed { Some(self.next) } else { self.names.iter().position(is_it) };
         let known = at.and_then(|at| self.names.get(at)).copied();
-        let name = known.unwrap_or_else(|| {
+        let symbol = known.unwrap_or_else(|| {
             let symbol = self.push(name);
             if self.names.len() < MAX_NAMES {
                 self.names.push(symbol);
@@ -269,14 +291,17 @@ impl Sets {
             symbol
         });
         self.next = at.map_or(0, |at| at + 1) % self.names.len().max(1);
-        let value = self.push(value);
-        (u64::from(value) << 32 | u64::from(name)).to_le_bytes()
+        symbol
     }
 
     fn push(&mut self, text: &str) -> u32 {
         self.symbols.push(text);
         self.symbols.len() as u32 - 1
     }
+}
+
+fn as_pair(name: u32, value: u32) -> [u8; 8] {
+    (u64::from(value) << 32 | u64::from(name)).to_le_bytes()
 }
 
 #[cfg(target_family = "wasm")]

@@ -167,11 +167,20 @@ struct Encoder<'a> {
     names: LegalNames,
     /// The symbol that was found to be a metric's name last.
     metric: Option<u32>,
-    /// The names of the last set that was in order, as symbols and texts. Most sets have the names of the one before, which then
-    /// need no further look.
-    last: Vec<(u32, &'a str)>,
+    /// The labels of the last set, if it was in order. Most sets have its names, which then need no further look, and begin with
+    /// labels of its own, which are written already.
+    last: Vec<Written<'a>>,
     builder: LabelsBuilder,
     set: Vec<u8>,
+}
+
+/// A label that stands in a set.
+struct Written<'a> {
+    name: u32,
+    text: &'a str,
+    value: u32,
+    /// Where it ends.
+    end: usize,
 }
 
 impl Encoder<'_> {
@@ -200,14 +209,18 @@ impl Encoder<'_> {
         if pairs.len() != self.last.len() {
             return false;
         }
-        self.set.clear();
-        for (&[symbol, value], &(last, name)) in pairs.iter().zip(&self.last) {
+        let is_last = |(pair, last): &(&[u32; 2], &Written<'_>)| **pair == [last.name, last.value];
+        let same = pairs.iter().zip(&self.last).take_while(is_last).count();
+        let written = same.checked_sub(1).and_then(|i| self.last.get(i)).map_or(0, |last| last.end);
+        self.set.truncate(written);
+        for (&[name, value], last) in pairs.iter().zip(&mut self.last).skip(same) {
             // a look at the bytes: the symbols end on character boundaries
             let shown = text_of(self.symbols, value);
-            if symbol != last || shown.is_empty() {
+            if name != last.name || shown.is_empty() {
                 return false;
             }
-            put_label(&mut self.set, name.as_bytes(), shown);
+            put_label(&mut self.set, last.text.as_bytes(), shown);
+            (last.value, last.end) = (value, self.set.len());
         }
         true
     }
@@ -224,8 +237,8 @@ impl Encoder<'_> {
             in_order = in_order && before < text && !shown.is_empty();
             before = text;
             if in_order {
-                self.last.push((name, text));
                 put_label(&mut self.set, text.as_bytes(), shown);
+                self.last.push(Written { name, text, value, end: self.set.len() });
             }
         }
         if !in_order {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn bytes<T: bytemuck::NoUninit>(column: &[T]) -> Vec<u8> {
@@ -126,4 +128,33 @@ fn a_name_that_comes_with_each_sample_is_looked_at_once_and_another_is_too() {
     let e = emitted(&["__name__", "up", "9up"]).unwrap_err();
     assert!(e.contains("\"9up\" is no metric name (__name__) (set 1)"), "{e}");
     assert!(emitted(&["__name__", "", ""]).unwrap_err().contains("(set 0)"));
+}
+
+proptest! {
+    /// Whatever sets follow each other, in whatever order their labels are: what of the one before is used again is what it has.
+    #[test]
+    fn a_set_comes_out_as_if_it_came_alone(
+        all in prop::collection::vec(prop::collection::vec((0_usize..4, 0_usize..4), 0..5), 1..12)
+    ) {
+        let (names, values) = (["a", "b", "c", "d"], ["", "x", "y", "longer than the others"]);
+        let symbols: Vec<&str> = ["__name__", "up"].into_iter().chain(names).chain(values).collect();
+        let pairs = |set: &Vec<(usize, usize)>| -> Vec<[u32; 2]> {
+            [[0, 1]].into_iter().chain(set.iter().map(|(n, v)| [2 + *n as u32, 6 + *v as u32])).collect()
+        };
+        let raw: Vec<Vec<[u32; 2]>> = all.iter().map(pairs).collect();
+        let raw: Vec<&[[u32; 2]]> = raw.iter().map(Vec::as_slice).collect();
+        let rows = all.len() as u32;
+        let batch = emit::SampleColumns { rows, symbols: table(&symbols), sets: sets(&raw), values: bytes(&vec![1.0; all.len()]), ..two() };
+        let s = samples(batch).unwrap();
+        let mut start = 0;
+        for (set, end) in all.iter().zip(&s.label_ends) {
+            let mut alone = LabelsBuilder::default();
+            alone.set("__name__", "up");
+            for (name, value) in set {
+                alone.set(names[*name], values[*value]);
+            }
+            prop_assert_eq!(&s.labels[start..*end as usize], alone.finish().as_bytes());
+            start = *end as usize;
+        }
+    }
 }
