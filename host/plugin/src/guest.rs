@@ -240,7 +240,7 @@ impl WasmGuest {
         &self,
         interface: &InterfaceMetrics,
         time: &mut Allowance,
-        call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError> + Send,
+        call: impl FnOnce(&mut Instance, TimeLimit) -> Result<T, CallError> + Send,
     ) -> Result<T, CallError> {
         // Held to the end: a plugin with one instance is called once at a time.
         let _turn = self.seated.as_ref().map(|s| s.seat.turn(s.version));
@@ -269,18 +269,21 @@ impl WasmGuest {
         &self,
         interface: &InterfaceMetrics,
         time: &mut Allowance,
-        call: impl FnOnce(&mut Instance, Duration) -> Result<T, CallError>,
+        call: impl FnOnce(&mut Instance, TimeLimit) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let (all, mut waited) = (TimeLimit::begin(time.limit), Duration::ZERO);
-        let outcome = self.ready_instance().and_then(|mut instance| {
-            let begin = (Instant::now(), all.computed());
-            let outcome = call(&mut instance, time.limit);
-            interface.seconds.observe(begin.0.elapsed().as_secs_f64());
-            let computed = all.computed().saturating_sub(begin.1);
+        let (all, mut used, mut waited) = (TimeLimit::begin(time.limit), None, Duration::ZERO);
+        let outcome = self.ready_instance().and_then(|(mut instance, is_new)| {
+            // Making one has a limit of its own.
+            let limit = if is_new { TimeLimit::begin(time.limit) } else { all };
+            let begin = Instant::now();
+            let outcome = call(&mut instance, limit);
+            interface.seconds.observe(begin.elapsed().as_secs_f64());
+            let computed = limit.computed();
             self.time.add(computed);
             if matches!(outcome, Err(CallError::Timeout)) {
                 self.metrics.stopped.observe(computed.as_secs_f64() / time.limit.as_secs_f64().max(1e-9));
             }
+            used = (!is_new).then_some(computed);
             waited = instance.waited();
             self.settle(instance, outcome.as_ref().err());
             outcome
@@ -289,7 +292,7 @@ impl WasmGuest {
             self.time.ran_out();
         }
         // What a batch has waited for answers counts as well: its parts must not wait as long again and again.
-        time.used = all.computed() + waited;
+        time.used = used.unwrap_or_else(|| all.computed()) + waited;
         outcome
     }
 
@@ -306,11 +309,11 @@ impl WasmGuest {
             || (self.making.is_longer_than(SLOW) && self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
     }
 
-    /// An idle instance, or a new one, configured.
-    fn ready_instance(&self) -> Result<Instance, CallError> {
+    /// An idle instance, or a new one, configured; and whether it is new.
+    fn ready_instance(&self) -> Result<(Instance, bool), CallError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(instance) = idle {
-            return Ok(instance);
+            return Ok((instance, false));
         }
         let unavailable = |doing: &str, e: &CallError| CallError::Unavailable(format!("{doing} a new instance: {e}"));
         let time = TimeLimit::begin(self.settings.configure_timeout);
@@ -321,7 +324,7 @@ impl WasmGuest {
             return Err(CallError::Unavailable("a new instance wants something else than the first".to_owned()));
         }
         self.making.add(time.computed());
-        Ok(instance)
+        Ok((instance, true))
     }
 
     fn instantiate(&self) -> Result<Instance, CallError> {

@@ -73,14 +73,18 @@ impl Series {
 
     /// Puts an emission of this time on the next page.
     pub(super) fn write(&mut self, emitted: &EmittedSamples, time: i64, now: i64) {
-        self.slot_of_set.clear();
+        let mut before = std::mem::take(&mut self.slot_of_set);
+        before.resize(emitted.label_ends.len(), Slot::MAX);
         let mut start = 0;
-        for &end in &emitted.label_ends {
+        for (slot, &end) in before.iter_mut().zip(&emitted.label_ends) {
             let labels = Labels::from_trusted(emitted.labels.get(start..end as usize).unwrap_or_default());
             start = end as usize;
-            let slot = self.slot(labels, now);
-            self.slot_of_set.push(slot);
+            // a plugin emits its series in one order, time after time
+            if !self.is_at(*slot, labels, now) {
+                *slot = self.slot(labels, now);
+            }
         }
+        self.slot_of_set = before;
         for (row, &value) in emitted.values.iter().enumerate() {
             let set = if emitted.set_of_row.is_empty() { row } else { emitted.set_of_row[row] as usize };
             let Some(&slot) = self.slot_of_set.get(set) else { continue };
@@ -143,6 +147,17 @@ impl Series {
         self.free.append(&mut self.deaths);
         self.births.clear();
         self.samples.clear();
+    }
+
+    /// Whether this series has that slot; it is then seen now.
+    fn is_at(&mut self, slot: Slot, labels: Labels<'_>, now: i64) -> bool {
+        match self.slots.get_mut(slot as usize) {
+            Some(Some(one)) if one.labels.as_labels() == labels => {
+                one.seen = now;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn slot(&mut self, labels: Labels<'_>, now: i64) -> Slot {

@@ -134,7 +134,7 @@ impl Instance {
 
     /// What each interface reads.
     pub(crate) fn wants(&mut self, time: Duration) -> Result<Wants, CallError> {
-        self.begin(time);
+        self.begin(TimeLimit::begin(time));
         self.store.data_mut().emitting.begin(false);
         self.store.data_mut().waiting.begin(None);
         let store = &mut self.store;
@@ -161,7 +161,7 @@ impl Instance {
     }
 
     /// Calls `series.relabel`.
-    pub(crate) fn relabel(&mut self, batch: &SeriesBatch, time: Duration) -> Result<Verdicts, CallError> {
+    pub(crate) fn relabel(&mut self, batch: &SeriesBatch, time: TimeLimit) -> Result<Verdicts, CallError> {
         self.begin(time);
         let guest = self.series.as_ref().ok_or_else(|| absent("series"))?;
         let symbols = symbols(&batch.symbols);
@@ -174,7 +174,7 @@ impl Instance {
     }
 
     /// Calls `samples.process`.
-    pub(crate) fn samples(&mut self, batch: &SamplesBatch, time: Duration) -> Result<SamplesEdit, CallError> {
+    pub(crate) fn samples(&mut self, batch: &SamplesBatch, time: TimeLimit) -> Result<SamplesEdit, CallError> {
         self.begin(time);
         let guest = self.samples.as_ref().ok_or_else(|| absent("samples"))?;
         let raw = samples::Batch {
@@ -196,7 +196,7 @@ impl Instance {
     }
 
     /// Calls `logs.process`.
-    pub(crate) fn logs(&mut self, batch: &LogsBatch<'_>, time: Duration) -> Result<LogsEdit, CallError> {
+    pub(crate) fn logs(&mut self, batch: &LogsBatch<'_>, time: TimeLimit) -> Result<LogsEdit, CallError> {
         self.begin(time);
         let guest = self.logs.as_ref().ok_or_else(|| absent("logs"))?;
         let raw = logs::Batch {
@@ -217,7 +217,7 @@ impl Instance {
     }
 
     /// Calls `tick`.
-    pub(crate) fn tick(&mut self, now: i64, last: bool, time: Duration) -> Result<Ticked, CallError> {
+    pub(crate) fn tick(&mut self, now: i64, last: bool, time: TimeLimit) -> Result<Ticked, CallError> {
         self.begin(time);
         self.store.data_mut().forgets = false;
         let guest = self.tick.as_ref().ok_or_else(|| absent("tick"))?;
@@ -259,7 +259,7 @@ impl Instance {
         self.store.data().time.waited()
     }
 
-    fn begin(&mut self, time: Duration) {
+    fn begin(&mut self, time: TimeLimit) {
         let state = self.store.data_mut();
         state.limits.take_refusal();
         state.limits.begin();
@@ -267,8 +267,8 @@ impl Instance {
         state.emitting.begin(true);
         state.kept.begin();
         state.waiting.begin(state.services.access.http.as_ref().map(|h| h.timeout));
-        state.time = TimeLimit::begin(time);
-        self.store.set_epoch_deadline(ticks(time));
+        state.time = time;
+        self.store.set_epoch_deadline(ticks(time.limit()));
     }
 }
 
