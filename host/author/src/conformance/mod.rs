@@ -1,6 +1,6 @@
 //! The suite that a guest of every SDK passes: the cases of `sdk/conformance`, out of the binary.
 //!
-//! The files that [`LATER`] names are only for guests that import what they look at, so that an SDK of an older contract has a suite, too.
+//! The files that `LATER` names are only for guests that import what they look at, so that an SDK of an older contract has a suite, too.
 
 mod server;
 
