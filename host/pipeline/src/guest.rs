@@ -39,9 +39,9 @@ impl Symbols {
         self.text.get(self.range(i)?)
     }
 
-    /// The bytes of string `i`: for comparing, which needs no look at where characters begin.
+    /// The bytes of string `i`, or `None` past the last: for comparing and copying, which need no look at where characters begin.
     #[inline]
-    pub(crate) fn bytes(&self, i: u32) -> Option<&[u8]> {
+    pub fn bytes(&self, i: u32) -> Option<&[u8]> {
         self.text.as_bytes().get(self.range(i as usize)?)
     }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
-use weir_sdk::Error;
-
-use crate::duration;
+use weir_sdk::{Error, duration};
 
 /// Series in all where nothing else is said: with as many metrics, values and sums as there may be, all with long names, they stay within
 /// the 48 MiB at which weir replaces an instance that has 64, its default.
@@ -106,7 +104,7 @@ impl Rules {
             return Err("config.other: an empty value would be no label".into());
         }
         let interval = duration::parse(&config.interval).map_err(|e| format!("config.interval: {e}"))?;
-        if interval < 1_000_000_000 {
+        if interval < Duration::from_secs(1) {
             return Err(format!("config.interval: {:?} is shorter than a second", config.interval).into());
         }
         let idle = duration::parse(&config.idle).map_err(|e| format!("config.idle: {e}"))?;
@@ -127,8 +125,8 @@ impl Rules {
         let limit_values = all.iter().any(|(_, rule)| !rule.values.is_empty());
         Ok(Self {
             total,
-            interval: Duration::from_nanos(interval.unsigned_abs()),
-            idle: u32::try_from(idle.unsigned_abs().div_ceil(interval.unsigned_abs())).unwrap_or(u32::MAX / 2),
+            interval,
+            idle: u32::try_from(idle.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u32::MAX / 2),
             counters: anchored(&config.counters).map_err(|e| format!("config.counters: {e}"))?,
             all,
             limit_values,

@@ -1,7 +1,6 @@
 //! Limits the series of a metric and the values of a label; what is more is dropped, or summed up.
 
 mod config;
-mod duration;
 mod identity;
 mod kept;
 mod report;

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use weir_sdk::Error;
-
-use crate::duration;
+use weir_sdk::{Error, duration};
 
 /// Metrics at most: weir shows a hundred series of a plugin's own counters, and each metric may need three.
 const MAX_METRICS: usize = 33;
@@ -120,10 +118,10 @@ impl Config {
     /// How often all series are emitted.
     pub(crate) fn interval(&self) -> Result<Duration, Error> {
         let interval = duration::parse(&self.interval).map_err(|e| format!("config.interval: {e}"))?;
-        if interval < 1_000_000_000 {
+        if interval < Duration::from_secs(1) {
             return Err(format!("config.interval: {:?} is shorter than a second", self.interval).into());
         }
-        Ok(Duration::from_nanos(interval.unsigned_abs()))
+        Ok(interval)
     }
 
     /// What is wrong with all metrics together.
@@ -157,7 +155,7 @@ impl Config {
     pub(crate) fn expire(&self, metric: &AsWritten, interval: Duration) -> Result<u64, String> {
         let written = metric.expire.as_ref().unwrap_or(&self.expire);
         let expire = duration::parse(written).map_err(|e| format!("expire: {e}"))?;
-        Ok(u128::from(expire.unsigned_abs()).div_ceil(interval.as_nanos()) as u64)
+        Ok(expire.as_nanos().div_ceil(interval.as_nanos()) as u64)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Counters, gauges and histograms from log lines: kept over time, emitted on every tick.
 
 mod config;
-mod duration;
 mod kept;
 mod metric;
 mod number;

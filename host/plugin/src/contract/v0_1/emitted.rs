@@ -215,7 +215,7 @@ impl Encoder<'_> {
         self.set.truncate(written);
         for (&[name, value], last) in pairs.iter().zip(&mut self.last).skip(same) {
             // a look at the bytes: the symbols end on character boundaries
-            let shown = text_of(self.symbols, value);
+            let shown = self.symbols.bytes(value).unwrap_or_default();
             if name != last.name || shown.is_empty() {
                 return false;
             }
@@ -233,7 +233,8 @@ impl Encoder<'_> {
         for &[name, value] in pairs {
             self.table.exists(value, what)?;
             self.names.check(&self.table, name, what)?;
-            let (text, shown) = (self.symbols.get(name as usize).unwrap_or_default(), text_of(self.symbols, value));
+            let (text, shown) =
+                (self.symbols.get(name as usize).unwrap_or_default(), self.symbols.bytes(value).unwrap_or_default());
             in_order = in_order && before < text && !shown.is_empty();
             before = text;
             if in_order {
@@ -249,7 +250,7 @@ impl Encoder<'_> {
 
     /// Whether a set has a legal name of a metric.
     fn check_metric(&mut self, pairs: &[[u32; 2]], in_order: bool, what: &str) -> Checked<()> {
-        let is_name = |pair: &&[u32; 2]| text_of(self.symbols, pair[0]) == METRIC_NAME.as_bytes();
+        let is_name = |pair: &&[u32; 2]| self.symbols.bytes(pair[0]) == Some(METRIC_NAME.as_bytes());
         // of two the last counts; in order, there is none before `__name__` but names that begin with a capital
         let found = if in_order { pairs.iter().find(is_name) } else { pairs.iter().rfind(is_name) };
         let metric = found.map(|pair| pair[1]);
@@ -266,14 +267,6 @@ impl Encoder<'_> {
         self.metric = metric;
         Ok(())
     }
-}
-
-/// The bytes of a symbol; none, where there is no such symbol.
-fn text_of(symbols: &guest::Symbols, symbol: u32) -> &[u8] {
-    let i = symbol as usize;
-    let start = i.checked_sub(1).and_then(|before| symbols.ends.get(before)).map_or(0, |end| *end as usize);
-    let end = symbols.ends.get(i).map_or(start, |end| *end as usize);
-    symbols.text.as_bytes().get(start..end).unwrap_or_default()
 }
 
 /// A label in canonical form (`weir_model::labels`).
