@@ -119,6 +119,9 @@ fn config(max_instances: u32, stack: usize) -> Config {
         .total_core_instances(max_instances.saturating_mul(8))
         .total_memories(max_instances.saturating_mul(2))
         .total_tables(max_instances.saturating_mul(4))
+        // An instance runs one call at a time. The pool is mapped as a whole, and the compiling process, of one instance, has a limit
+        // of memory.
+        .total_stacks(max_instances)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
