@@ -8,6 +8,29 @@ use weir_pipeline::guest::{self, LabelsWanted, LogsWanted, SamplesWanted};
 use super::bindings::exports::weir::plugin::{logs, samples, series};
 use super::bindings::weir::plugin::types;
 use crate::contract::is_label_name;
+use crate::guest_log::is_obeyed;
+
+/// The most bytes of names and values that an edit may give to the labels of one row. They are kept as long as the series or stream
+/// lives; backends take some 30 labels of 2 KiB, and few real sets have 1 KiB.
+pub(super) const MAX_LABELS: usize = 16 << 10;
+
+/// The same of structured metadata, which goes with its line: as long as the longest line that Loki takes.
+pub(super) const MAX_METADATA: usize = 256 << 10;
+
+/// Labels that are handed over by name: one that reads more gets all.
+const MAX_WANTED: usize = 64;
+
+/// The longest name of a label that is: Loki takes 1 KiB.
+const MAX_NAME: usize = 1 << 10;
+
+/// Changes to one row: looking for a name among many takes time that is not the guest's.
+pub(super) const MAX_CHANGES: usize = 1024;
+
+/// The most bytes that all rows of an answer may be given: a symbol is handed over once and may be written into every row, so a few
+/// bytes of an answer could fill any memory.
+fn most_bytes(rows: u32) -> usize {
+    (1 << 20) + rows as usize * (4 << 10)
+}
 
 /// An answer, or what is wrong with it in words for the plugin's author.
 pub(super) type Checked<T> = Result<T, String>;
@@ -16,7 +39,7 @@ pub(super) type Checked<T> = Result<T, String>;
 pub(super) fn verdicts(answer: series::Verdicts, batch: &guest::SeriesBatch) -> Checked<guest::Verdicts> {
     Ok(guest::Verdicts {
         dropped: rows(&answer.dropped, batch.rows, "dropped")?,
-        labels: answer.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels")).transpose()?,
+        labels: answer.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels", MAX_LABELS)).transpose()?,
         ..guest::Verdicts::default()
     })
 }
@@ -38,7 +61,7 @@ pub(super) fn samples_edit(answer: samples::Edit, batch: &guest::SamplesBatch) -
     }
     Ok(guest::SamplesEdit {
         dropped: rows(&patch.dropped, batch.rows, "dropped")?,
-        labels: patch.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels")).transpose()?,
+        labels: patch.labels.map(|e| label_edit(e, batch.rows, &batch.symbols, "labels", MAX_LABELS)).transpose()?,
         changed,
         values,
         ..guest::SamplesEdit::default()
@@ -53,8 +76,11 @@ pub(super) fn logs_edit(answer: logs::Edit, batch: &guest::LogsBatch<'_>) -> Che
     same_count(changed.len(), lines.len(), "changed", "lines")?;
     Ok(guest::LogsEdit {
         dropped: rows(&patch.dropped, batch.rows, "dropped")?,
-        labels: patch.labels.map(|e| label_edit(e, batch.rows, batch.symbols, "labels")).transpose()?,
-        metadata: patch.metadata.map(|e| label_edit(e, batch.rows, batch.symbols, "metadata")).transpose()?,
+        labels: patch.labels.map(|e| label_edit(e, batch.rows, batch.symbols, "labels", MAX_LABELS)).transpose()?,
+        metadata: patch
+            .metadata
+            .map(|e| label_edit(e, batch.rows, batch.symbols, "metadata", MAX_METADATA))
+            .transpose()?,
         times: patch.times.map_or(Ok(Vec::new()), |t| times(&t, batch.rows))?,
         changed,
         lines,
@@ -67,7 +93,13 @@ pub(super) fn labels_wanted(wanted: types::LabelsWanted) -> LabelsWanted {
     match wanted {
         types::LabelsWanted::Nothing => LabelsWanted::Nothing,
         types::LabelsWanted::Everything => LabelsWanted::Everything,
-        types::LabelsWanted::Named(names) => LabelsWanted::Named(names),
+        // each label is compared with each of them
+        types::LabelsWanted::Named(names) if names.len() > MAX_WANTED => LabelsWanted::Everything,
+        types::LabelsWanted::Named(mut names) => {
+            // they are shown to operators, and no label that weir takes in has such a name
+            names.retain(|name| name.len() <= MAX_NAME && !name.contains(is_obeyed));
+            LabelsWanted::Named(names)
+        }
     }
 }
 
@@ -97,7 +129,14 @@ fn times(times: &logs::NewTimes, count: u32) -> Checked<Vec<(u32, i64)>> {
     Ok(rows.into_iter().zip(stamps).collect())
 }
 
-fn label_edit(edit: types::LabelEdit, count: u32, batch: &guest::Symbols, what: &str) -> Checked<guest::LabelEdit> {
+/// `most` bytes may come to one row.
+fn label_edit(
+    edit: types::LabelEdit,
+    count: u32,
+    batch: &guest::Symbols,
+    what: &str,
+    most: usize,
+) -> Checked<guest::LabelEdit> {
     let added = symbols(edit.added, what)?;
     let assigned: Vec<[u32; 3]> = column(&edit.assigned, what)?;
     let removed: Vec<[u32; 2]> = column(&edit.removed, what)?;
@@ -112,7 +151,33 @@ fn label_edit(edit: types::LabelEdit, count: u32, batch: &guest::Symbols, what: 
     for [_, name] in &removed {
         table.exists(*name, what)?;
     }
+    for changes in removed.chunk_by(|[a, _], [b, _]| a == b) {
+        few_changes(changes.len(), changes.first().map(|c| c[0]), what)?;
+    }
+    let mut all = 0;
+    for changes in assigned.chunk_by(|[a, ..], [b, ..]| a == b) {
+        let row = changes.first().map(|c| c[0]);
+        few_changes(changes.len(), row, what)?;
+        let bytes: usize = changes.iter().map(|[_, name, value]| table.bytes(*name) + table.bytes(*value)).sum();
+        if bytes > most {
+            let row = row.unwrap_or_default();
+            return Err(format!("{what}: row {row} gets {bytes} bytes of names and values, and may get {most}"));
+        }
+        all += bytes;
+    }
+    if all > most_bytes(count) {
+        let most = most_bytes(count);
+        return Err(format!("{what}: {count} rows get {all} bytes of names and values, and may get {most}"));
+    }
     Ok(guest::LabelEdit { assigned, removed, added })
+}
+
+fn few_changes(changes: usize, row: Option<u32>, what: &str) -> Checked<()> {
+    if changes <= MAX_CHANGES {
+        return Ok(());
+    }
+    let row = row.unwrap_or_default();
+    Err(format!("{what}: row {row} has {changes} changes, and may have {MAX_CHANGES}"))
 }
 
 /// The batch's symbols, and after them those that the answer adds.
@@ -128,6 +193,13 @@ impl Table<'_> {
             return Ok(());
         }
         Err(format!("{what}: symbol {symbol}, and there are {count}"))
+    }
+
+    /// How many bytes a symbol has; none that there is not.
+    pub(super) fn bytes(&self, symbol: u32) -> usize {
+        let i = symbol as usize;
+        let (table, i) = i.checked_sub(self.batch.len()).map_or((self.batch, i), |i| (self.added, i));
+        table.bytes(i as u32).map_or(0, <[u8]>::len)
     }
 
     pub(super) fn get(&self, symbol: u32) -> Option<&str> {

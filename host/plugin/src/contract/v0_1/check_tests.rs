@@ -85,6 +85,43 @@ fn label_edits_are_checked() {
 }
 
 #[test]
+fn what_is_handed_over_once_does_not_fill_every_row() {
+    let rows = 4096;
+    let batch = guest::SeriesBatch { rows, symbols: symbols_of(&["a", "b"]), ..Default::default() };
+    let said = |value: usize, of: u32, times: u32| {
+        let assigned: Vec<u32> = (0..of).flat_map(|row| (0..times).flat_map(move |_| [row, 0, 2])).collect();
+        let labels = edit(raw(&[&"x".repeat(value)]), &assigned, &[]);
+        verdicts(series::Verdicts { dropped: vec![], labels }, &batch).map(|_| ())
+    };
+    assert_eq!(said(MAX_LABELS - 1, 1, 1), Ok(()));
+    assert_eq!(said(4 << 10, rows, 1), Ok(()));
+    assert_eq!(said(0, 1, 1024), Ok(()));
+    for (value, of, times, says) in [
+        (MAX_LABELS, 1, 1, "row 0 gets 16385 bytes of names and values, and may get 16384"),
+        (15 << 20, 1, 1, "row 0 gets 15728641 bytes"),
+        (8 << 10, 1, 3, "row 0 gets 24579 bytes"),
+        (8 << 10, rows, 1, "4096 rows get 33558528 bytes of names and values, and may get 17825792"),
+        (0, 1, 1025, "row 0 has 1025 changes, and may have 1024"),
+    ] {
+        assert!(said(value, of, times).unwrap_err().contains(says), "{:?}", said(value, of, times));
+    }
+    let removed: Vec<u32> = (0..1025).flat_map(|_| [1, 0]).collect();
+    let labels = edit(raw(&[]), &[], &removed);
+    let e = verdicts(series::Verdicts { dropped: vec![], labels }, &batch).unwrap_err();
+    assert!(e.contains("row 1 has 1025 changes"), "{e}");
+}
+
+#[test]
+fn what_is_wanted_can_be_shown_and_compared() {
+    let wanted = |names: Vec<String>| labels_wanted(types::LabelsWanted::Named(names));
+    let many = |n: usize| (0..n).map(|i| format!("l{i}")).collect::<Vec<_>>();
+    assert_eq!(wanted(many(64)), LabelsWanted::Named(many(64)));
+    assert_eq!(wanted(many(65)), LabelsWanted::Everything);
+    let odd = ["job", "a\u{1b}[2Jb", "c\nd", &"x".repeat(1025), "http.status"].map(str::to_owned).to_vec();
+    assert_eq!(wanted(odd), LabelsWanted::Named(vec!["job".to_owned(), "http.status".to_owned()]));
+}
+
+#[test]
 fn strings_are_checked() {
     for (text, ends, says) in [
         ("abc", &[1][..], "the last end is 1, and the text has 3"),
