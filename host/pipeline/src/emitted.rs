@@ -9,7 +9,7 @@ mod samples;
 mod series;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -59,6 +59,8 @@ struct Source {
     routes: Arc<dyn EmitRoutes>,
     samples: Way<EmittedSamples>,
     lines: Way<EmittedLines>,
+    /// How many series it may have alive.
+    most_series: AtomicUsize,
     /// Since when the plugin does not run any more.
     gone: Mutex<Option<Instant>>,
     stop: AtomicBool,
@@ -152,6 +154,7 @@ impl EmitSources {
             routes: self.routes.clone(),
             samples: Way::new(self.ledger.source(&name, Signal::Samples)),
             lines: Way::new(self.ledger.source(&name, Signal::Lines)),
+            most_series: AtomicUsize::new(0),
             gone: Mutex::default(),
             stop: AtomicBool::new(false),
         });
@@ -167,6 +170,9 @@ impl Emitter for EmitSources {
         let source = self.source(plugin);
         let now = since_epoch();
         let millis = now.as_millis() as i64;
+        if !emission.samples.is_empty() {
+            source.most_series.store(emission.most_series, Ordering::Release);
+        }
         source.samples.put(millis, emission.samples, |s| s.values.len() as u64, emission.samples_over_budget);
         let nanos = now.as_nanos() as i64;
         source.lines.put(nanos, emission.lines, |l| l.ends.len() as u64, emission.lines_over_budget);

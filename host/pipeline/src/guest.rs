@@ -221,6 +221,13 @@ pub struct EmittedSamples {
     pub values: Vec<f64>,
 }
 
+impl EmittedSamples {
+    /// How many bytes they have as they are held: labels written out, values, times.
+    pub fn bytes(&self) -> usize {
+        self.labels.len() + size_of_val(self.values.as_slice()) + size_of_val(self.timestamps.as_slice())
+    }
+}
+
 /// Lines that a call has emitted. Checked, as the columns of a [`weir_model::LogBatch`], of which these are the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmittedLines {
@@ -238,6 +245,14 @@ pub struct EmittedLines {
     pub metadata: Vec<LabelSet>,
 }
 
+impl EmittedLines {
+    /// How many bytes they have as they are held: labels and metadata written out, texts, times.
+    pub fn bytes(&self) -> usize {
+        let labels = self.streams.iter().chain(&self.metadata).map(|set| set.as_labels().as_bytes().len());
+        labels.sum::<usize>() + self.text.len() + size_of_val(self.times.as_slice())
+    }
+}
+
 /// All that one call has emitted. It counts once the call's answer is accepted ([`Guest::emit`]); dropped before, it never was.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Emission {
@@ -249,6 +264,8 @@ pub struct Emission {
     pub samples_over_budget: u64,
     /// Lines that were refused for that.
     pub lines_over_budget: u64,
+    /// How many series of its the guest may have alive.
+    pub most_series: usize,
 }
 
 impl Emission {

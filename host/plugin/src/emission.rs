@@ -20,7 +20,8 @@ impl fmt::Debug for EmitTo {
     }
 }
 
-/// How much one plugin may emit, over all its instances: so many records and bytes a second, ten seconds' worth at once.
+/// How much one plugin may emit, over all its instances: so many records and bytes a second, ten seconds' worth at once. Bytes are those
+/// that the records have while weir holds them, their labels written out: columns say a label once that stands in thousands of sets.
 #[derive(Debug)]
 pub(crate) struct Budget {
     records_per_second: f64,
@@ -40,6 +41,16 @@ impl Budget {
         let (records, bytes) = (f64::from(records_per_second), bytes_per_second as f64);
         let left = Left { records: records * BURST, bytes: bytes * BURST, at: Instant::now() };
         Self { records_per_second: records, bytes_per_second: bytes, left: Mutex::new(left) }
+    }
+
+    /// The most records that are ever taken at once.
+    fn most_records(&self) -> usize {
+        (self.records_per_second * BURST) as usize
+    }
+
+    /// The most bytes that are ever taken at once.
+    fn most_bytes(&self) -> usize {
+        (self.bytes_per_second * BURST) as usize
     }
 
     /// Takes so much out of the budget, if there is as much.
@@ -98,54 +109,59 @@ impl Emitting {
         std::mem::take(&mut self.emission)
     }
 
+    /// Takes so many samples. `check` gets the most bytes that they may have, and gives none where they have more.
     pub(crate) fn samples(
         &mut self,
         limits: &EmitLimits,
-        bytes: usize,
-        check: impl FnOnce() -> Result<EmittedSamples, String>,
+        rows: u32,
+        check: impl FnOnce(usize) -> Result<Option<EmittedSamples>, String>,
     ) -> Result<(), EmitRefusal> {
         let samples = self.checked(limits, check)?;
-        let rows = samples.values.len() as u64;
         if rows == 0 {
             return Ok(());
         }
-        if !limits.budget.take(rows, bytes, Instant::now()) {
-            self.emission.samples_over_budget += rows;
+        let Some(samples) = samples.filter(|s| limits.budget.take(rows.into(), s.bytes(), Instant::now())) else {
+            self.emission.samples_over_budget += u64::from(rows);
             limits.over_budget.inc();
             return Err(EmitRefusal::OverBudget);
-        }
+        };
         limits.ok.inc();
+        self.emission.most_series = limits.budget.most_records();
         self.emission.samples.push(samples);
         Ok(())
     }
 
+    /// Takes so many lines; `check` as above.
     pub(crate) fn lines(
         &mut self,
         limits: &EmitLimits,
-        bytes: usize,
-        check: impl FnOnce() -> Result<EmittedLines, String>,
+        rows: u32,
+        check: impl FnOnce(usize) -> Result<Option<EmittedLines>, String>,
     ) -> Result<(), EmitRefusal> {
         let lines = self.checked(limits, check)?;
-        let rows = lines.ends.len() as u64;
         if rows == 0 {
             return Ok(());
         }
-        if !limits.budget.take(rows, bytes, Instant::now()) {
-            self.emission.lines_over_budget += rows;
+        let Some(lines) = lines.filter(|l| limits.budget.take(rows.into(), l.bytes(), Instant::now())) else {
+            self.emission.lines_over_budget += u64::from(rows);
             limits.over_budget.inc();
             return Err(EmitRefusal::OverBudget);
-        }
+        };
         limits.ok.inc();
         self.emission.lines.push(lines);
         Ok(())
     }
 
-    fn checked<T>(&self, limits: &EmitLimits, check: impl FnOnce() -> Result<T, String>) -> Result<T, EmitRefusal> {
+    fn checked<T>(
+        &self,
+        limits: &EmitLimits,
+        check: impl FnOnce(usize) -> Result<Option<T>, String>,
+    ) -> Result<Option<T>, EmitRefusal> {
         if !self.open {
             limits.not_now.inc();
             return Err(EmitRefusal::NotNow);
         }
-        check().map_err(|why| {
+        check(limits.budget.most_bytes()).map_err(|why| {
             limits.malformed.inc();
             EmitRefusal::Malformed(why)
         })

@@ -122,9 +122,9 @@ pub struct PluginSettings {
     /// is what weir reads at most before it looks at either.
     pub host_call_bytes: usize,
     /// How many samples and lines it may emit a second, over all its instances; ten times that at once: a plugin that sums up
-    /// a hundred thousand series has its tick.
+    /// a hundred thousand series has its tick. As many series of its may be alive as it may emit samples at once.
     pub emit_records: u32,
-    /// How many bytes of them, as the plugin hands them over; ten times that at once. A hundred bytes a record.
+    /// How many bytes of them, as weir holds them: labels written out; ten times that at once. Four hundred bytes a record.
     pub emit_bytes: u64,
     /// How long a call may wait for answers to its requests, all of them together: a scrape that a plugin holds up should not miss
     /// the next.
@@ -162,7 +162,7 @@ impl Default for PluginSettings {
             max_returned_bytes: 16 << 20,
             host_call_bytes: 16 << 20,
             emit_records: 10_000,
-            emit_bytes: 1 << 20,
+            emit_bytes: 4 << 20,
             http_timeout: Duration::from_secs(5),
             http_requests: 10,
             http_body: 1 << 20,

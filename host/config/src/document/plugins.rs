@@ -88,7 +88,7 @@ fn plugin(mut section: Section<'_>, check: &mut Check<'_>) -> PluginConfig {
         returned_bytes: 16 << 20,
         host_call_bytes: 16 << 20,
         emit_records: 10_000,
-        emit_bytes: 1 << 20,
+        emit_bytes: 4 << 20,
         http_timeout: Duration::from_secs(5),
         http_requests: 10,
         http_body: 1 << 20,

@@ -30,7 +30,7 @@ pub struct PluginConfig {
     pub host_call_bytes: u64,
     /// `limits.emit_records`: samples and lines a second that it may emit, ten times that at once. 10,000 unless given.
     pub emit_records: u64,
-    /// `limits.emit_bytes`: their bytes a second, ten times that at once. 1 MiB unless given.
+    /// `limits.emit_bytes`: their bytes a second, labels written out, ten times that at once. 4 MiB unless given.
     pub emit_bytes: u64,
     /// `limits.http_timeout`: how long a call may wait for answers to its requests, all together. 5s unless given, well within a
     /// scrape interval.

@@ -1,6 +1,7 @@
 //! Samples that a plugin emits, on their way.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use weir_model::{LabelSet, Page};
@@ -29,6 +30,7 @@ pub(super) async fn run(source: Arc<Source>) {
             series = Series::default();
         }
         series.expire(now);
+        series.allow(source.most_series.load(Ordering::Acquire));
         for (time, samples) in &emitted {
             series.write(samples, *time, now);
         }

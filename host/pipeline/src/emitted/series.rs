@@ -30,6 +30,10 @@ pub(super) struct Series {
     deaths: Vec<Slot>,
     samples: Vec<Sample>,
     slot_of_set: Vec<Slot>,
+    /// Whether a row has that set.
+    is_used: Vec<bool>,
+    /// How many may be alive.
+    most: usize,
     drops: Drops,
 }
 
@@ -47,6 +51,7 @@ struct Drops {
     duplicate: u64,
     out_of_order: u64,
     out_of_bounds: u64,
+    too_many: u64,
 }
 
 /// The next page.
@@ -71,16 +76,28 @@ impl Series {
         }
     }
 
+    /// How many series may be alive from now on. Of those that are more none is ended.
+    pub(super) fn allow(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// Puts an emission of this time on the next page.
     pub(super) fn write(&mut self, emitted: &EmittedSamples, time: i64, now: i64) {
         let mut before = std::mem::take(&mut self.slot_of_set);
         before.resize(emitted.label_ends.len(), Slot::MAX);
+        self.is_used.clear();
+        self.is_used.resize(before.len(), emitted.set_of_row.is_empty());
+        for &set in &emitted.set_of_row {
+            if let Some(is_used) = self.is_used.get_mut(set as usize) {
+                *is_used = true;
+            }
+        }
         let mut start = 0;
-        for (slot, &end) in before.iter_mut().zip(&emitted.label_ends) {
+        for (set, (slot, &end)) in before.iter_mut().zip(&emitted.label_ends).enumerate() {
             let labels = Labels::from_trusted(emitted.labels.get(start..end as usize).unwrap_or_default());
             start = end as usize;
             // a plugin emits its series in one order, time after time
-            if !self.is_at(*slot, labels, now) {
+            if self.is_used[set] && !self.is_at(*slot, labels, now) {
                 *slot = self.slot(labels, now);
             }
         }
@@ -88,7 +105,10 @@ impl Series {
         for (row, &value) in emitted.values.iter().enumerate() {
             let set = if emitted.set_of_row.is_empty() { row } else { emitted.set_of_row[row] as usize };
             let Some(&slot) = self.slot_of_set.get(set) else { continue };
-            let Some(one) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { continue };
+            let Some(one) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+                self.drops.too_many += 1;
+                continue;
+            };
             let own = emitted.timestamps.get(row).copied();
             let time = own.unwrap_or(time);
             if own.is_some() && !(now - BEHIND..=now + AHEAD).contains(&time) {
@@ -106,13 +126,14 @@ impl Series {
 
     /// Books what did not come onto the page.
     pub(super) fn count_drops(&mut self, account: &SourceAccount) {
-        let Drops { duplicate, out_of_order, out_of_bounds } = std::mem::take(&mut self.drops);
-        let all = duplicate + out_of_order + out_of_bounds;
+        let Drops { duplicate, out_of_order, out_of_bounds, too_many } = std::mem::take(&mut self.drops);
+        let all = duplicate + out_of_order + out_of_bounds + too_many;
         if all > 0 {
             let mut passage = account.passage(all);
             passage.dropped("duplicate", duplicate);
             passage.dropped("out_of_order", out_of_order);
             passage.dropped("out_of_bounds", out_of_bounds);
+            passage.dropped("emit_series", too_many);
             passage.end();
         }
     }
@@ -160,6 +181,7 @@ impl Series {
         }
     }
 
+    /// The slot of a series; none where there are as many as may be.
     fn slot(&mut self, labels: Labels<'_>, now: i64) -> Slot {
         let hash = self.hasher.hash_one(labels.as_bytes());
         if let Some(&slot) = self.by_hash.get(&hash) {
@@ -167,6 +189,9 @@ impl Series {
                 one.seen = now;
             }
             return slot;
+        }
+        if self.by_hash.len() >= self.most {
+            return Slot::MAX;
         }
         let one = One { hash, labels: labels.to_owned(), last: i64::MIN, seen: now };
         let slot = self.free.pop().unwrap_or(self.slots.len() as Slot);
@@ -196,9 +221,43 @@ mod tests {
         e
     }
 
+    fn series(most: usize) -> Series {
+        let mut s = Series::default();
+        s.allow(most);
+        s
+    }
+
+    #[test]
+    fn a_set_that_no_row_has_is_no_series() {
+        let (mut s, now) = (series(9), 1_700_000_000_000);
+        s.write(&emitted(&["a", "b", "c"], &[(1, 1.0)], &[]), now, now);
+        let page = s.page(1);
+        assert_eq!((page.births.len(), page.samples.len()), (1, 1));
+        s.next_page();
+        s.write(&emitted(&["a", "b", "c"], &[(2, 1.0), (1, 2.0)], &[]), now + 1, now + 1);
+        assert_eq!((s.page(1).births.len(), s.by_hash.len()), (1, 2));
+    }
+
+    #[test]
+    fn there_are_as_many_series_as_may_be_until_some_have_ended() {
+        let (mut s, now) = (series(2), 1_700_000_000_000);
+        s.write(&emitted(&["a", "b", "c"], &[(0, 1.0), (1, 1.0), (2, 1.0), (2, 2.0)], &[]), now, now);
+        assert_eq!((s.on_page(), s.drops.too_many), (2, 2));
+        s.page(1);
+        s.next_page();
+        let later = now + SILENCE;
+        s.write(&emitted(&["b", "d"], &[(0, 2.0), (1, 1.0)], &[]), later, later);
+        assert_eq!((s.on_page(), s.drops.too_many), (1, 3), "those that are there go on");
+        s.page(1);
+        s.next_page();
+        s.expire(later + 1);
+        s.write(&emitted(&["d"], &[(0, 1.0)], &[]), later + 1, later + 1);
+        assert_eq!((s.on_page(), s.drops.too_many), (1, 3));
+    }
+
     #[test]
     fn a_series_is_born_once_and_ends_after_silence() {
-        let mut s = Series::default();
+        let mut s = series(9);
         let now = 1_700_000_000_000;
         s.write(&emitted(&["a", "b"], &[(0, 1.0), (1, 2.0)], &[]), now, now);
         let page = s.page(7);
@@ -218,7 +277,7 @@ mod tests {
 
     #[test]
     fn times_of_a_series_ascend_and_are_near() {
-        let mut s = Series::default();
+        let mut s = series(9);
         let now = 1_700_000_000_000;
         let times = [now, now, now - 1, now + AHEAD + 1, now - BEHIND - 1, now + 1];
         let rows: Vec<(u32, f64)> = times.iter().map(|_| (0, 1.0)).collect();

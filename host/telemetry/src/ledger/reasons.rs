@@ -154,6 +154,13 @@ pub const REASONS: &[Reason] = &[
     ),
     reason(
         Source,
+        "emit_series",
+        "emit",
+        "a plugin emits more series than may be alive: as many as it may emit samples at once, ten times limits.emit_records",
+        "raise limits.emit_records, or have it emit fewer series; one ends after five silent minutes",
+    ),
+    reason(
+        Source,
         "no_route",
         "route",
         "no pipeline takes from this source: it is about to end, or it is a plugin that nobody named in `from`",

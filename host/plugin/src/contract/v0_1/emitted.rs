@@ -1,4 +1,4 @@
-//! What a guest emits, checked like its answers.
+//! What a guest emits, checked like its answers, and written out no further than it may be.
 
 use std::hash::BuildHasher as _;
 
@@ -11,24 +11,13 @@ use weir_pipeline::edit::{SetKind, is_metric_name};
 use weir_pipeline::guest::{self, EmittedLines, EmittedSamples};
 
 use super::bindings::weir::plugin::{emit, types};
-use super::check::{Checked, LegalNames, Table, column, same_count, symbols};
+use super::check::{Checked, LegalNames, MAX_CHANGES, MAX_LABELS, MAX_METADATA, Table, column, same_count, symbols};
 
-/// How many bytes an emission of samples has, as it came.
-pub(super) fn size_of_samples(raw: &emit::SampleColumns) -> usize {
-    raw.symbols.text.len() + raw.sets.pairs.len() + raw.values.len() + raw.timestamps.len()
-}
+/// The most bytes of labels that are written out of one emission, whatever its plugin's budget is: their ends are counted in 32 bits.
+const MAX_WRITTEN: usize = 1 << 30;
 
-/// How many bytes an emission of lines has, as it came.
-pub(super) fn size_of_lines(raw: &emit::LineColumns) -> usize {
-    raw.symbols.text.len()
-        + raw.sets.pairs.len()
-        + raw.metadata.pairs.len()
-        + raw.lines.text.len()
-        + raw.timestamps.len()
-}
-
-/// Checks samples.
-pub(super) fn samples(raw: emit::SampleColumns) -> Checked<EmittedSamples> {
+/// Checks samples; nothing where their labels have more than `most` bytes, written out.
+pub(super) fn samples(raw: emit::SampleColumns, most: usize) -> Checked<Option<EmittedSamples>> {
     let rows = raw.rows as usize;
     let mut values: Vec<f64> = column(&raw.values, "values")?;
     same_count(rows, values.len(), "the batch", "values")?;
@@ -41,25 +30,35 @@ pub(super) fn samples(raw: emit::SampleColumns) -> Checked<EmittedSamples> {
     let timestamps = times(&raw.timestamps, rows, "timestamps")?;
     times(&raw.start_timestamps, rows, "start-timestamps")?;
     let table = symbols(raw.symbols, "symbols")?;
-    let (mut labels, mut label_ends) = (Vec::with_capacity(raw.sets.pairs.len() * 4), vec![]);
-    encode(&raw.sets, &table, SetKind::Series, "sets", |set| {
+    let (mut labels, mut label_ends) = (Vec::with_capacity((raw.sets.pairs.len() * 4).min(most)), vec![]);
+    let mut room = most.min(MAX_WRITTEN);
+    let written = encode(&raw.sets, &table, SetKind::Series, "sets", &mut room, |set| {
         labels.extend_from_slice(set.as_bytes());
         label_ends.push(labels.len() as u32);
     })?;
+    if !written {
+        return Ok(None);
+    }
     let set_of_row = set_of_row(&raw.set_of_row, rows, label_ends.len())?;
-    Ok(EmittedSamples { labels, label_ends, set_of_row, timestamps, values })
+    Ok(Some(EmittedSamples { labels, label_ends, set_of_row, timestamps, values }))
 }
 
-/// Checks lines.
-pub(super) fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
+/// Checks lines; nothing where their labels and metadata have more than `most` bytes, written out.
+pub(super) fn lines(raw: emit::LineColumns, most: usize) -> Checked<Option<EmittedLines>> {
     let rows = raw.rows as usize;
     let text = symbols(raw.lines, "lines")?;
     same_count(rows, text.len(), "the batch", "lines")?;
     let times = times(&raw.timestamps, rows, "timestamps")?;
     let table = symbols(raw.symbols, "symbols")?;
     let (mut streams, mut metadata) = (Streams::default(), vec![]);
-    encode(&raw.sets, &table, SetKind::Stream, "sets", |set| streams.push(set))?;
-    encode(&raw.metadata, &table, SetKind::Metadata, "metadata", |set| metadata.push(set.to_owned()))?;
+    let mut room = most.min(MAX_WRITTEN);
+    let written = encode(&raw.sets, &table, SetKind::Stream, "sets", &mut room, |set| streams.push(set))?
+        && encode(&raw.metadata, &table, SetKind::Metadata, "metadata", &mut room, |set| {
+            metadata.push(set.to_owned())
+        })?;
+    if !written {
+        return Ok(None);
+    }
     if !metadata.is_empty() {
         same_count(rows, metadata.len(), "the batch", "metadata")?;
     }
@@ -73,7 +72,7 @@ pub(super) fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
         }
     }
     let metadata: Vec<LabelSet> = metadata;
-    Ok(EmittedLines { streams: streams.all, stream_of_line, times, text: text.text, ends: text.ends, metadata })
+    Ok(Some(EmittedLines { streams: streams.all, stream_of_line, times, text: text.text, ends: text.ends, metadata }))
 }
 
 /// Streams, each once: an SDK may say one's labels with each of its lines, and what stands behind works by stream.
@@ -130,14 +129,15 @@ fn set_of_row(bytes: &[u8], rows: usize, sets: usize) -> Checked<Vec<u32>> {
     Ok(of_row)
 }
 
-/// Shows each set in its canonical form.
+/// Shows each set in its canonical form, as long as there is room; says whether there was for all.
 fn encode(
     raw: &types::LabelSetsResult,
     symbols: &guest::Symbols,
     kind: SetKind,
     what: &str,
+    room: &mut usize,
     mut show: impl FnMut(Labels<'_>),
-) -> Checked<()> {
+) -> Checked<bool> {
     let pairs: Vec<[u32; 2]> = column(&raw.pairs, what)?;
     let ends: Vec<u32> = column(&raw.ends, what)?;
     let none = guest::Symbols::default();
@@ -156,9 +156,13 @@ fn encode(
             format!("{what}: set {index} ends at pair {end}, begins at {start}, and there are {} pairs", pairs.len())
         })?;
         start = end as usize;
-        show(encoder.set(set, kind, what).map_err(|e| format!("{e} (set {index})"))?);
+        let set = encoder.set(set, kind, what).map_err(|e| format!("{e} (set {index})"))?;
+        let Some(left) = room.checked_sub(set.as_bytes().len()) else { return Ok(false) };
+        *room = left;
+        show(set);
     }
-    same_count(start, pairs.len(), "the last set's end", what)
+    same_count(start, pairs.len(), "the last set's end", what)?;
+    Ok(true)
 }
 
 struct Encoder<'a> {
@@ -185,7 +189,11 @@ struct Written<'a> {
 
 impl Encoder<'_> {
     fn set(&mut self, pairs: &[[u32; 2]], kind: SetKind, what: &str) -> Checked<Labels<'_>> {
-        let in_order = self.writes_like_last(pairs) || self.writes(pairs, what)?;
+        if pairs.len() > MAX_CHANGES {
+            return Err(format!("{what}: {} labels, and a set may have {MAX_CHANGES}", pairs.len()));
+        }
+        let most = if kind == SetKind::Metadata { MAX_METADATA } else { MAX_LABELS };
+        let in_order = self.writes_like_last(pairs, most) || self.writes(pairs, what, most)?;
         if kind == SetKind::Series {
             self.check_metric(pairs, in_order, what)?;
         }
@@ -193,7 +201,12 @@ impl Encoder<'_> {
             Labels::from_trusted(&self.set)
         } else {
             self.builder.clear();
+            let mut bytes = 0;
             for &[name, value] in pairs {
+                bytes += self.table.bytes(name) + self.table.bytes(value);
+                if bytes > most {
+                    return Err(too_long(what, most));
+                }
                 self.builder.set(self.table.get(name).unwrap_or_default(), self.table.get(value).unwrap_or_default());
             }
             self.builder.finish()
@@ -204,8 +217,8 @@ impl Encoder<'_> {
         Ok(labels)
     }
 
-    /// Writes a set that has the names of the last; says whether it has, and a value for each.
-    fn writes_like_last(&mut self, pairs: &[[u32; 2]]) -> bool {
+    /// Writes a set that has the names of the last; says whether it has, a value for each, and no more bytes than `most`.
+    fn writes_like_last(&mut self, pairs: &[[u32; 2]], most: usize) -> bool {
         if pairs.len() != self.last.len() {
             return false;
         }
@@ -216,7 +229,7 @@ impl Encoder<'_> {
         for (&[name, value], last) in pairs.iter().zip(&mut self.last).skip(same) {
             // a look at the bytes: the symbols end on character boundaries
             let shown = self.symbols.bytes(value).unwrap_or_default();
-            if name != last.name || shown.is_empty() {
+            if name != last.name || shown.is_empty() || self.set.len() + shown.len() > most {
                 return false;
             }
             put_label(&mut self.set, last.text.as_bytes(), shown);
@@ -226,7 +239,7 @@ impl Encoder<'_> {
     }
 
     /// Checks a set, and writes it if it is in order: names ascend, and each has a value.
-    fn writes(&mut self, pairs: &[[u32; 2]], what: &str) -> Checked<bool> {
+    fn writes(&mut self, pairs: &[[u32; 2]], what: &str, most: usize) -> Checked<bool> {
         self.set.clear();
         self.last.clear();
         let (mut before, mut in_order) = ("", true);
@@ -238,6 +251,9 @@ impl Encoder<'_> {
             in_order = in_order && before < text && !shown.is_empty();
             before = text;
             if in_order {
+                if self.set.len() + text.len() + shown.len() > most {
+                    return Err(too_long(what, most));
+                }
                 put_label(&mut self.set, text.as_bytes(), shown);
                 self.last.push(Written { name, text, value, end: self.set.len() });
             }
@@ -267,6 +283,10 @@ impl Encoder<'_> {
         self.metric = metric;
         Ok(())
     }
+}
+
+fn too_long(what: &str, most: usize) -> String {
+    format!("{what}: more than the {most} bytes of labels that a set may have")
 }
 
 /// A label in canonical form (`weir_model::labels`).

@@ -27,6 +27,17 @@ fn sets(sets: &[&[[u32; 2]]]) -> types::LabelSetsResult {
     types::LabelSetsResult { pairs: bytes(&pairs), ends: bytes(&ends) }
 }
 
+const MOST: usize = 10 << 20;
+
+/// As with a budget that is far from used up.
+fn samples(raw: emit::SampleColumns) -> Checked<EmittedSamples> {
+    super::samples(raw, MOST).map(Option::unwrap)
+}
+
+fn lines(raw: emit::LineColumns) -> Checked<EmittedLines> {
+    super::lines(raw, MOST).map(Option::unwrap)
+}
+
 fn two() -> emit::SampleColumns {
     emit::SampleColumns {
         rows: 2,
@@ -92,6 +103,60 @@ fn lines_have_streams_and_metadata() {
     assert!(e.contains("a stream without any label"), "{e}");
     let e = lines(emit::LineColumns { metadata: sets(&[&[]]), ..raw() }).unwrap_err();
     assert!(e.contains("the batch has 2 rows, and metadata 1"), "{e}");
+}
+
+#[test]
+fn a_symbol_that_stands_in_every_set_fills_no_memory() {
+    let long = "x".repeat(10 << 10);
+    let names = ["__name__", "lines_total", "job", &long, "app"];
+    let raw = |rows: usize, value: u32| {
+        let set = [[0, 1], [2, value]];
+        emit::SampleColumns {
+            rows: rows as u32,
+            symbols: table(&names),
+            sets: sets(&vec![&set[..]; rows]),
+            values: bytes(&vec![1.0; rows]),
+            ..two()
+        }
+    };
+    let fits = super::samples(raw(1000, 3), MOST).unwrap().unwrap();
+    assert!(fits.bytes() > 1000 * (10 << 10) && fits.bytes() < MOST + 8 * 1000, "{}", fits.bytes());
+    assert!(super::samples(raw(1100, 3), MOST).unwrap().is_none());
+    assert!(super::samples(raw(1100, 4), MOST).unwrap().is_some(), "as many columns, and few bytes");
+    let mut of_one = raw(1100, 3);
+    (of_one.rows, of_one.values, of_one.set_of_row) = (1, bytes(&[1.0]), bytes(&[0]));
+    assert!(super::samples(of_one, MOST).unwrap().is_none(), "sets count, whoever has them");
+
+    let with_metadata = |rows: usize| {
+        let set = [[2, 3]];
+        emit::LineColumns {
+            rows: rows as u32,
+            symbols: table(&names),
+            sets: sets(&[&[[2, 4]]]),
+            set_of_row: bytes(&vec![0; rows]),
+            metadata: sets(&vec![&set[..]; rows]),
+            timestamps: vec![],
+            lines: table(&vec!["x"; rows]),
+        }
+    };
+    assert!(super::lines(with_metadata(1000), MOST).unwrap().is_some());
+    assert!(super::lines(with_metadata(1100), MOST).unwrap().is_none());
+}
+
+#[test]
+fn a_set_is_as_long_as_backends_take() {
+    let longest = "x".repeat(MAX_LABELS - 100);
+    let names = ["__name__", "up", "a", "b", &longest];
+    let of = |pairs: &[[u32; 2]]| {
+        samples(emit::SampleColumns { symbols: table(&names), sets: sets(&[pairs, &[[0, 1]]]), ..two() }).map(|_| ())
+    };
+    assert_eq!(of(&[[0, 1], [2, 4]]), Ok(()));
+    for too_long in [&[[0, 1], [2, 4], [3, 4]][..], &[[3, 4], [0, 1], [2, 4]], &[[2, 4], [0, 1], [2, 4]]] {
+        let e = of(too_long).unwrap_err();
+        assert!(e.contains("more than the 16384 bytes of labels that a set may have (set 0)"), "{e}");
+    }
+    let e = of(&vec![[0, 1]; MAX_CHANGES + 1]).unwrap_err();
+    assert!(e.contains("1025 labels, and a set may have 1024 (set 0)"), "{e}");
 }
 
 #[test]

@@ -38,15 +38,15 @@ impl host::Host for State {
 impl emit::Host for State {
     fn samples(&mut self, batch: emit::SampleColumns) -> wasmtime::Result<Result<(), emit::Refusal>> {
         self.handed(size::emitted_samples(&batch))?;
-        let bytes = emitted::size_of_samples(&batch);
-        let outcome = self.emitting.samples(&self.services.emit_limits, bytes, || emitted::samples(batch));
+        let (limits, rows) = (&self.services.emit_limits, batch.rows);
+        let outcome = self.emitting.samples(limits, rows, |most| emitted::samples(batch, most));
         Ok(outcome.map_err(|refusal| self.refusal(refusal, "samples")))
     }
 
     fn lines(&mut self, batch: emit::LineColumns) -> wasmtime::Result<Result<(), emit::Refusal>> {
         self.handed(size::emitted_lines(&batch))?;
-        let bytes = emitted::size_of_lines(&batch);
-        let outcome = self.emitting.lines(&self.services.emit_limits, bytes, || emitted::lines(batch));
+        let (limits, rows) = (&self.services.emit_limits, batch.rows);
+        let outcome = self.emitting.lines(limits, rows, |most| emitted::lines(batch, most));
         Ok(outcome.map_err(|refusal| self.refusal(refusal, "lines")))
     }
 }
