@@ -71,17 +71,49 @@ impl Kept {
 #[derive(Debug)]
 pub(crate) struct Draft {
     kept: Kept,
-    changed: BTreeMap<String, Option<Vec<u8>>>,
+    changed: BTreeMap<String, Change>,
+    /// What all changes come to.
+    sum: Room,
+}
+
+/// A key's new value, or none any more, and what that takes.
+#[derive(Debug)]
+struct Change {
+    value: Option<Vec<u8>>,
+    takes: Room,
+}
+
+/// How many keys and bytes, more or less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Room {
+    keys: i64,
+    bytes: i64,
+}
+
+impl Room {
+    /// What it takes to have one value instead of another.
+    fn of(key: &str, new: Option<&Vec<u8>>, old: Option<&Vec<u8>>) -> Self {
+        Self { keys: i64::from(new.is_some()) - i64::from(old.is_some()), bytes: size(key, new) - size(key, old) }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { keys: self.keys + other.keys, bytes: self.bytes + other.bytes }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self { keys: self.keys - other.keys, bytes: self.bytes - other.bytes }
+    }
 }
 
 impl Draft {
     pub(crate) fn new(kept: Kept) -> Self {
-        Self { kept, changed: BTreeMap::new() }
+        Self { kept, changed: BTreeMap::new(), sum: Room::default() }
     }
 
     /// A call begins: what the one before has left uncommitted never was.
     pub(crate) fn begin(&mut self) {
         self.changed.clear();
+        self.sum = Room::default();
     }
 
     /// The call has succeeded. What other instances have kept meanwhile may have taken the room: returns how many values found
@@ -92,7 +124,8 @@ impl Draft {
         }
         let mut contents = lock(&self.kept.contents);
         let mut without_room = 0;
-        let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
+        self.sum = Room::default();
+        let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().map(|(k, c)| (k, c.value)).collect();
         // what makes room first
         changed.sort_by_key(|(key, value)| size(key, value.as_ref()) - size(key, contents.values.get(key)));
         for (key, value) in changed {
@@ -103,7 +136,7 @@ impl Draft {
 
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         match self.changed.get(key) {
-            Some(changed) => changed.clone(),
+            Some(changed) => changed.value.clone(),
             None => lock(&self.kept.contents).values.get(key).cloned(),
         }
     }
@@ -112,30 +145,31 @@ impl Draft {
         if key.len() > MAX_KEY || value.len() > MAX_VALUE {
             return Err(NotKept::TooLarge);
         }
-        let (mut keys, mut bytes) = {
-            let contents = lock(&self.kept.contents);
-            let (mut keys, mut bytes) = (contents.values.len() as i64, contents.bytes as i64);
-            for (key, value) in &self.changed {
-                let old = contents.values.get(key);
-                keys += i64::from(value.is_some()) - i64::from(old.is_some());
-                bytes += size(key, value.as_ref()) - size(key, old);
-            }
-            (keys, bytes)
-        };
-        let old = self.get(&key);
-        keys += i64::from(old.is_none());
-        bytes += size(&key, Some(&value)) - size(&key, old.as_ref());
+        let contents = lock(&self.kept.contents);
+        let takes = Room::of(&key, Some(&value), contents.values.get(&key));
+        let before = self.changed.get(&key).map_or(Room::default(), |c| c.takes);
+        let sum = self.sum.without(before).and(takes);
+        let there = Room { keys: contents.values.len() as i64, bytes: contents.bytes as i64 };
+        let Room { keys, bytes } = there.and(sum);
         if keys > MAX_KEYS as i64 || bytes > self.kept.max_bytes as i64 {
             return Err(NotKept::Full);
         }
-        self.changed.insert(key, Some(value));
+        drop(contents);
+        self.sum = sum;
+        self.changed.insert(key, Change { value: Some(value), takes });
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, key: String) {
-        if self.get(&key).is_some() {
-            self.changed.insert(key, None);
-        }
+        let contents = lock(&self.kept.contents);
+        let before = self.changed.remove(&key).map_or(Room::default(), |c| c.takes);
+        self.sum = self.sum.without(before);
+        // Of a key that only this call has set nothing is left.
+        let Some(old) = contents.values.get(&key) else { return };
+        let takes = Room::of(&key, None, Some(old));
+        drop(contents);
+        self.sum = self.sum.and(takes);
+        self.changed.insert(key, Change { value: None, takes });
     }
 
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
@@ -144,7 +178,7 @@ impl Draft {
         let mut keys: BTreeMap<&String, bool> =
             contents.values.range(prefix.to_owned()..).take_while(from).map(|(k, _)| (k, true)).collect();
         for (key, value) in self.changed.iter().filter(|(k, _)| k.starts_with(prefix)) {
-            keys.insert(key, value.is_some());
+            keys.insert(key, value.value.is_some());
         }
         keys.into_iter().filter(|(_, there)| *there).map(|(key, _)| key.clone()).collect()
     }
@@ -201,6 +235,41 @@ mod tests {
         assert!(Draft::new(all.of("p", "logs", SOME)).keys("").is_empty(), "another pipeline's");
         all.forget("p");
         assert!(Draft::new(all.of("p", "", SOME)).keys("").is_empty());
+    }
+
+    #[test]
+    fn what_a_call_takes_back_takes_no_room() {
+        let all = KeptStates::default();
+        let mut d = Draft::new(all.of("p", "", SOME));
+        d.set("there".to_owned(), vec![0; 7]).unwrap();
+        assert_eq!(d.commit(), 0);
+        for i in 0..100_000 {
+            let key = format!("{i:01000}");
+            d.set(key.clone(), vec![1; 9]).unwrap();
+            d.set(key.clone(), vec![1; 5]).unwrap();
+            d.remove(key);
+        }
+        assert!(d.changed.is_empty());
+        d.set("there".to_owned(), vec![0; 9]).unwrap();
+        d.remove("there".to_owned());
+        d.remove("there".to_owned());
+        assert_eq!(d.sum, Room { keys: -1, bytes: -12 });
+        d.set("there".to_owned(), vec![0; 8]).unwrap();
+        assert_eq!((d.sum, d.changed.len()), (Room { keys: 0, bytes: 1 }, 1));
+    }
+
+    #[test]
+    fn as_many_keys_as_there_may_be_are_set_in_one_call() {
+        let all = KeptStates::default();
+        let mut d = Draft::new(all.of("p", "", SOME));
+        for i in 0..MAX_KEYS {
+            d.set(format!("key{i}"), vec![0; 8]).unwrap();
+        }
+        assert_eq!(d.set("one more".to_owned(), vec![]), Err(NotKept::Full));
+        d.set("key7".to_owned(), vec![0; 9]).unwrap();
+        d.remove("key9".to_owned());
+        d.set("one more".to_owned(), vec![]).unwrap();
+        assert_eq!((d.commit(), d.keys("").len()), (0, MAX_KEYS));
     }
 
     #[test]
