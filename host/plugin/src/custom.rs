@@ -16,7 +16,10 @@ const MAX_SERIES: usize = 100;
 const MAX_LABELS: usize = 8;
 const MAX_TEXT: usize = 200;
 
-/// The names of a family's samples that OpenMetrics makes itself: a gauge of that name could be taken for one.
+/// What follows `weir_plugin_custom_` in weir's own metric about them.
+const OWN: &str = "metrics_ignored";
+
+/// The names of a family's samples that OpenMetrics makes itself: another family of that name could be taken for one.
 const RESERVED: [&str; 6] = ["_total", "_created", "_bucket", "_count", "_sum", "_info"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +62,7 @@ impl CustomMetrics {
     pub(crate) fn add(&self, plugin: &str, name: &str, labels: Labels, value: f64) {
         // Authors often write the suffix, which the format adds.
         let name = name.strip_suffix("_total").unwrap_or(name);
-        if !value.is_finite() || value < 0.0 {
+        if !value.is_finite() || value < 0.0 || RESERVED.iter().any(|r| name.ends_with(r)) {
             return self.lock().ignore(plugin, name);
         }
         self.change(plugin, name, labels, Kind::Counter, |old| old + value);
@@ -88,7 +91,7 @@ impl CustomMetrics {
     fn change(&self, plugin: &str, name: &str, mut labels: Labels, kind: Kind, new: impl FnOnce(f64) -> f64) {
         labels.sort();
         let all = &mut *self.lock();
-        if !is_name(name) || !are_labels(&labels) {
+        if !is_name(name) || name == OWN || !are_labels(&labels) {
             return all.ignore(plugin, name);
         }
         let count = all.series_of.get(plugin).copied().unwrap_or(0);
@@ -122,7 +125,7 @@ impl All {
             tracing::warn!(
                 plugin,
                 metric,
-                "ignored a value for a metric of a plugin's own: an illegal name, label or value, or too many series"
+                "ignored a value for a metric of a plugin's own: an illegal or taken name, an illegal label or value, or too many series"
             );
         }
     }
@@ -149,8 +152,8 @@ impl Collector for CustomMetrics {
             }
         }
         let help = "Values for metrics of plugins' own that were ignored: illegal, or too many series";
-        let name = "weir_plugin_custom_metrics_ignored";
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let name = format!("weir_plugin_custom_{OWN}");
+        let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
         for (plugin, n) in &all.ignored {
             let set = [("plugin", plugin.as_str())];
             metric.encode_family(&set)?.encode_counter::<NoLabelSet, u64, f64>(n, None)?;
@@ -215,6 +218,26 @@ mod tests {
             shown(&metrics),
             "weir_plugin_custom_n_total{plugin=\"p\"} 1.0\nweir_plugin_custom_metrics_ignored_total{plugin=\"p\"} 7\n"
         );
+    }
+
+    #[test]
+    fn no_plugin_says_how_many_values_were_ignored() {
+        let metrics = Metrics::new();
+        let c = CustomMetrics::new(&metrics);
+        c.add("p", "metrics_ignored", labels(&[]), 1.0);
+        c.add("p", "metrics_ignored_total", labels(&[]), 1.0);
+        c.set("p", "metrics_ignored", labels(&[]), 1.0);
+        // each would be a second family of samples that have one name
+        c.add("p", "seen", labels(&[]), 1.0);
+        c.add("p", "seen_total_total", labels(&[]), 1.0);
+        c.add("p", "seen_bucket", labels(&[]), 1.0);
+        assert_eq!(
+            shown(&metrics),
+            "weir_plugin_custom_seen_total{plugin=\"p\"} 1.0\nweir_plugin_custom_metrics_ignored_total{plugin=\"p\"} 5\n"
+        );
+        let page = metrics.encode().unwrap();
+        let families: Vec<&str> = page.lines().filter(|l| l.starts_with("# TYPE weir_plugin_custom_")).collect();
+        assert_eq!(families.len(), 2, "{families:?}");
     }
 
     #[test]
