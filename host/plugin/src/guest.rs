@@ -194,7 +194,11 @@ impl WasmGuest {
             Err(CallError::Resting { .. }) => {}
             Err(e) => {
                 self.faults.write(self.gravity(), &format!("tick {e}"));
-                self.broke(self.breaker.failed(Instant::now()));
+                // As for a batch: an instance that cannot be made now is not there for the next tick, and other plugins' ticks wait.
+                self.broke(match e {
+                    CallError::Unavailable(_) => self.breaker.failed_for_all(Instant::now()),
+                    _ => self.breaker.failed(Instant::now()),
+                });
             }
         }
         outcome.map(|ticked| {

@@ -80,12 +80,19 @@ impl GuestLog {
     }
 }
 
+/// Whether a terminal, a browser or a reader of lines would obey a character instead of showing it: control characters, separators of
+/// lines and paragraphs, and what turns the direction of writing, behind which a log can say another thing than it holds.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The message in one line, cut, and without anything that a terminal would obey.
 pub(crate) fn tidy(message: &str) -> String {
     let message = message.trim_end();
     let cut = message.floor_char_boundary(MAX_MESSAGE);
     let mut out: String =
-        message.get(..cut).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        message.get(..cut).unwrap_or_default().chars().map(|c| if is_obeyed(c) { ' ' } else { c }).collect();
     if cut < message.len() {
         out.push('…');
     }
@@ -115,6 +122,7 @@ mod tests {
     #[test]
     fn messages_are_one_short_line() {
         assert_eq!(tidy("a\nb\x1b[31mc\n\n"), "a b [31mc");
+        assert_eq!(tidy("a\u{9b}31m b\u{2028}c \u{202e}d\u{2069} é 漢 🙂"), "a 31m b c  d  é 漢 🙂");
         let long = tidy(&"é".repeat(1000));
         assert_eq!(long.chars().count(), 513);
         assert!(long.ends_with('…'));

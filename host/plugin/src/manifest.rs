@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grants::Kind;
+use crate::guest_log::is_obeyed;
 
 /// The name of the custom section: its content is the text of `weir-plugin.toml`.
 pub const MANIFEST_SECTION: &str = "weir:manifest";
@@ -77,7 +78,30 @@ pub struct ManifestError(String);
 impl Manifest {
     /// Reads a manifest's text.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        toml::from_str(text).map_err(|e| ManifestError(e.to_string().trim_end().to_owned()))
+        // The message shows a piece of the text.
+        let shown = |e: toml::de::Error| -> String {
+            e.to_string().trim_end().chars().map(|c| if c != '\n' && is_obeyed(c) { ' ' } else { c }).collect()
+        };
+        let manifest: Self = toml::from_str(text).map_err(|e| ManifestError(shown(e)))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// All of it is shown to operators, on terminals too.
+    fn check(&self) -> Result<(), ManifestError> {
+        let own = [("name", &self.name), ("version", &self.version), ("description", &self.description)];
+        let language = self.language.iter().map(|language| ("language", language));
+        let asked = self.grants.iter().flat_map(|grant| {
+            let lists = grant.names.iter().map(|n| ("names", n)).chain(grant.hosts.iter().map(|h| ("hosts", h)));
+            lists.chain([("why", &grant.why)]).chain(grant.mount.iter().map(|m| ("mount", m)))
+        });
+        match own.into_iter().chain(language).chain(asked).find(|(_, text)| text.chars().any(is_obeyed)) {
+            Some((key, text)) => {
+                let text = crate::guest_log::tidy(text);
+                Err(ManifestError(format!("{key}: {text:?} has a line end or a control character in it")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,6 +123,21 @@ mod tests {
         assert_eq!(manifest.grants[0].mount.as_deref(), Some("/data"));
         let least = Manifest::parse("name = \"a\"").unwrap();
         assert_eq!((least.affinity, least.grants.len(), least.language), (Affinity::None, 0, None));
+    }
+
+    #[test]
+    fn nothing_in_it_is_obeyed_by_a_terminal() {
+        for text in [
+            r#"name = "a\u001b[2J""#,
+            "name = \"a\"\ndescription = \"two\\nlines\"",
+            "name = \"a\"\ngrant = [{ kind = \"env\", names = [\"A\\u202e\"] }]",
+            "name = \"a\"\ngrant = [{ kind = \"clock\", why = \"\"\"b\n\n2026 INFO all is well\"\"\" }]",
+        ] {
+            let error = Manifest::parse(text).unwrap_err().to_string();
+            assert!(error.ends_with("has a line end or a control character in it") && !error.contains('\n'), "{error}");
+        }
+        let error = Manifest::parse("name = \u{1b}[2J").unwrap_err().to_string();
+        assert!(error.contains("line 1") && !error.contains('\u{1b}'), "{error:?}");
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub(crate) enum HostTrap {
     /// `wasi:io/poll`.
     #[error("waited for something, which plugins cannot")]
     Poll,
+    /// More than `check-write` has allowed. Each line costs the host some time, which no limit of the call's bounds.
+    #[error("wrote {0} bytes at once, and an output stream takes {WRITE_SIZE}")]
+    Write(usize),
 }
 
 #[allow(unreachable_pub, missing_docs, reason = "the generated bindings export it again")]
@@ -173,13 +176,16 @@ fn input(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         .func_wrap("[method]input-stream.subscribe", |_: Cx<'_>, (_,): (In,)| Ok((Resource::<Pollable>::new_own(0),)))
 }
 
-/// Output streams take everything.
+/// Output streams take everything, [`WRITE_SIZE`] at a time.
 fn output(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     type Out = Resource<OutputStream>;
     type In = Resource<InputStream>;
     #[allow(clippy::unnecessary_wraps, reason = "as the linker wants it")]
     fn write(mut cx: Cx<'_>, (_, bytes): (Out, Vec<u8>)) -> Streamed<()> {
         cx.data().handed(bytes.len())?;
+        if bytes.len() as u64 > WRITE_SIZE {
+            return trap(HostTrap::Write(bytes.len()));
+        }
         cx.data_mut().write(&bytes);
         Ok((Ok(()),))
     }
