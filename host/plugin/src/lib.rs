@@ -49,6 +49,7 @@ mod outline;
 mod plugins;
 mod seat;
 mod settings;
+mod shapes;
 mod state;
 mod store;
 mod threads;

@@ -1,19 +1,25 @@
 //! What a component says of itself, read out of its bytes before anything of it is compiled or run.
 //!
-//! Only types are looked at: function bodies are skipped, so this costs a few milliseconds for the largest interpreter. It decides
-//! which message an author gets; what a component can reach is decided by what it is linked with.
+//! Only the outermost component's declarations are looked at, and nothing is validated: that is a part of compiling, which has limits. It
+//! decides which message an author gets; what a component can reach is decided by what it is linked with.
 
-use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
-use wasmparser::types::Types;
-use wasmparser::{Chunk, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{Chunk, Parser, Payload};
 
 use crate::error::LoadReason;
 use crate::foreign;
+use crate::guest_log::is_obeyed;
 use crate::manifest::{MANIFEST_SECTION, MAX_MANIFEST, Manifest};
+use crate::shapes::{Shapes, Unread};
 
 /// Imports and exports of one component together: weir's contract and all of WASI have about 40. A file of nothing but
 /// names should not fill a log or a terminal.
 const MAX_NAMES: usize = 1024;
+
+/// The longest name of one: those of WASI have 60 bytes.
+const MAX_NAME: usize = 1 << 10;
+
+/// Components and modules within each other: a composition of compositions has four.
+const MAX_DEPTH: usize = 64;
 
 /// An interface (or a bare function) that a component imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,35 +51,38 @@ impl Outline {
     /// Reads a component; says what the bytes are where they are none.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, LoadReason> {
         foreign::check_header(bytes)?;
-        let mut validator = Validator::new_with_features(WasmFeatures::all());
         let mut outline = Self::default();
-        let (mut names, mut manifest) = (Names::default(), None);
-        let types = walk(bytes, |depth, payload| {
-            if depth == 0 {
-                match &payload {
-                    Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => {
-                        manifest = Some(custom.data());
+        let (mut shapes, mut imports, mut manifest) = (Shapes::default(), Vec::new(), None);
+        walk(bytes, |payload| {
+            match &payload {
+                Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => manifest = Some(custom.data()),
+                Payload::ComponentImportSection(section) => {
+                    for import in section.clone() {
+                        imports.push(named(import.map_err(invalid)?.name.name)?);
                     }
-                    Payload::ComponentImportSection(section) => {
-                        for import in section.clone() {
-                            names.imports.push(import.map_err(invalid)?.name.name.to_owned());
-                        }
-                    }
-                    Payload::ComponentExportSection(section) => {
-                        for export in section.clone() {
-                            names.exports.push(export.map_err(invalid)?.name.name.to_owned());
-                        }
-                    }
-                    _ => {}
                 }
+                Payload::ComponentExportSection(section) => {
+                    for export in section.clone() {
+                        outline.exports.push(named(export.map_err(invalid)?.name.name)?);
+                    }
+                }
+                _ => {}
             }
-            validator.payload(&payload).map_err(invalid)
+            if imports.len() + outline.exports.len() > MAX_NAMES {
+                return Err(LoadReason::Compile(format!("it has more than {MAX_NAMES} imports and exports")));
+            }
+            shapes.section(&payload).map_err(|unread| match unread {
+                Unread::Invalid(error) => invalid(error),
+                Unread::TooMany => LoadReason::Compile("it declares more types than any plugin has".to_owned()),
+            })
         })?;
-        if names.imports.len() + names.exports.len() > MAX_NAMES {
-            return Err(LoadReason::Compile(format!("it has more than {MAX_NAMES} imports and exports")));
+        for name in imports {
+            let (functions, resources) = shapes.import(&name);
+            for function in &functions {
+                named(function)?;
+            }
+            outline.imports.push(Import { name, functions, resources });
         }
-        outline.imports = names.imports.into_iter().map(|name| import(&types, name)).collect();
-        outline.exports = names.exports;
         if let Some(section) = manifest {
             outline.manifest = Some(read_manifest(section)?);
         }
@@ -81,17 +90,17 @@ impl Outline {
     }
 }
 
-#[derive(Default)]
-struct Names {
-    imports: Vec<String>,
-    exports: Vec<String>,
+/// A name that can be shown. Which are legal, compiling finds out.
+fn named(name: &str) -> Result<String, LoadReason> {
+    if name.len() > MAX_NAME || name.contains(is_obeyed) {
+        let name = crate::guest_log::tidy(name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default());
+        return Err(LoadReason::Compile(format!("{name:?} is no name of an import or export")));
+    }
+    Ok(name.to_owned())
 }
 
-/// Goes through all sections, those of nested modules and components too, and brings the types of the outermost.
-fn walk<'a>(
-    bytes: &'a [u8],
-    mut each: impl FnMut(usize, Payload<'a>) -> Result<ValidPayload<'a>, LoadReason>,
-) -> Result<Types, LoadReason> {
+/// Goes through all sections, those of nested modules and components too, and shows those of the outermost component.
+fn walk<'a>(bytes: &'a [u8], mut each: impl FnMut(Payload<'a>) -> Result<(), LoadReason>) -> Result<(), LoadReason> {
     let (mut rest, mut parser, mut outer) = (bytes, Parser::new(0), Vec::new());
     loop {
         let truncated = LoadReason::Truncated { bytes: bytes.len() as u64 };
@@ -101,43 +110,25 @@ fn walk<'a>(
             Chunk::Parsed { consumed, payload } => (consumed, payload),
         };
         rest = rest.get(consumed..).unwrap_or_default();
-        let depth = outer.len();
-        match &payload {
+        match payload {
             Payload::ModuleSection { parser: inner, unchecked_range }
             | Payload::ComponentSection { parser: inner, unchecked_range } => {
                 if unchecked_range.end > bytes.len() as u64 {
                     return Err(truncated);
                 }
-                outer.push(std::mem::replace(&mut parser, inner.clone()));
-                each(depth, payload)?;
-            }
-            Payload::End(_) => match (each(depth, payload)?, outer.pop()) {
-                (_, Some(back)) => parser = back,
-                (ValidPayload::End(types), None) => return Ok(types),
-                (_, None) => return Err(LoadReason::Compile("it has no end".to_owned())),
-            },
-            _ => _ = each(depth, payload)?,
-        }
-    }
-}
-
-fn import(types: &Types, name: String) -> Import {
-    let (mut functions, mut resources) = (Vec::new(), false);
-    match types.component_item_for_import(&name).map(|item| item.ty) {
-        Some(ComponentEntityType::Instance(id)) => {
-            for (export, item) in &types[id].exports {
-                match item.ty {
-                    ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(_), .. } => resources = true,
-                    ComponentEntityType::Type { .. } => {}
-                    // functions; and modules, components, values: more than words in any case
-                    _ => functions.push(export.clone()),
+                if outer.len() >= MAX_DEPTH {
+                    return Err(LoadReason::Compile(format!("its components are nested deeper than {MAX_DEPTH}")));
                 }
+                outer.push(std::mem::replace(&mut parser, inner));
             }
+            Payload::End(_) => match outer.pop() {
+                Some(back) => parser = back,
+                None => return Ok(()),
+            },
+            payload if outer.is_empty() => each(payload)?,
+            _ => {}
         }
-        Some(ComponentEntityType::Type { .. }) => {}
-        _ => functions.push(name.clone()),
     }
-    Import { name, functions, resources }
 }
 
 fn read_manifest(section: &[u8]) -> Result<Manifest, LoadReason> {
@@ -190,6 +181,75 @@ mod tests {
     fn a_manifest_of_a_nested_component_is_not_the_plugins() {
         let o = read(r#"(component (component (@custom "weir:manifest" "name = \"inner\"")))"#);
         assert_eq!(o.manifest, None);
+    }
+
+    #[test]
+    fn what_is_used_of_another_interface_is_what_it_is_there() {
+        let o = read(
+            r#"(component
+                (import "wasi:io/poll@0.2.6" (instance $poll (export "pollable" (type (sub resource)))))
+                (alias export $poll "pollable" (type $pollable))
+                (import "acme:a/handles@1.0.0" (instance (alias outer 1 $pollable (type $p)) (export "pollable" (type (eq $p)))))
+                (type $words (list u8))
+                (import "acme:a/words@1.0.0" (instance $words-of (alias outer 1 $words (type $w)) (export "words" (type (eq $w)))))
+                (alias export $words-of "words" (type $again))
+                (import "acme:a/more-words@1.0.0" (instance (alias outer 1 $again (type $w)) (export "words" (type (eq $w)))))
+                (import "acme:a/code@1.0.0" (instance (export "m" (core module))))
+                (import "acme:a/function@1.0.0" (func))
+                (import "plain" (type (eq $words)))
+            )"#,
+        );
+        let access: Vec<_> =
+            o.imports.iter().filter(|i| !i.is_types_only()).map(|i| (i.name.as_str(), i.functions.len())).collect();
+        assert_eq!(
+            access,
+            [
+                ("wasi:io/poll@0.2.6", 0),
+                ("acme:a/handles@1.0.0", 0),
+                ("acme:a/code@1.0.0", 1),
+                ("acme:a/function@1.0.0", 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_small_file_of_a_great_many_types_costs_what_a_small_file_does() {
+        // A validator makes 900,000 exports of this, in 240 MB, and as many again for each component around them.
+        let exports: String = (0..1000).map(|i| format!("(type $t{i} u8) (export \"t{i}\" (type $t{i}))")).collect();
+        let bomb = format!("(component (component $c {exports}) {})", "(instance (instantiate $c))".repeat(900));
+        let bytes = wat::parse_str(bomb).unwrap();
+        assert!(bytes.len() < 64 << 10);
+        let before = resident();
+        Outline::read(&bytes).unwrap();
+        let more = resident().saturating_sub(before);
+        assert!(more < 64 << 20, "{more} bytes");
+    }
+
+    fn resident() -> u64 {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * rustix::param::page_size() as u64
+    }
+
+    #[test]
+    fn what_is_too_much_is_said() {
+        let refused = |wat: String| Outline::read(&wat::parse_str(wat).unwrap()).unwrap_err().to_string();
+        let imports: String = (0..1025).map(|i| format!("(import \"a{i}\" (func))")).collect();
+        assert!(refused(format!("(component {imports})")).contains("more than 1024 imports and exports"));
+        let types = "(type u8)".repeat(100_001);
+        assert!(refused(format!("(component {types})")).contains("more types than any plugin has"));
+        let functions: String = (0..1025).map(|i| format!("(export \"f{i}\" (func))")).collect();
+        assert!(refused(format!("(component (import \"a\" (instance {functions})))")).contains("more types than"));
+        let deep = format!("{}{}", "(component ".repeat(70), ")".repeat(70));
+        assert!(refused(deep).contains("nested deeper than 64"));
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_not_shown_as_it_is() {
+        let mut bytes = wat::parse_str(r#"(component (import "abcdefgh" (func)))"#).unwrap();
+        let at = bytes.windows(8).position(|w| w == b"abcdefgh").unwrap();
+        bytes[at..at + 8].copy_from_slice(b"a\x1b[2J\nbc");
+        let error = Outline::read(&bytes).unwrap_err().to_string();
+        assert_eq!(error, "does not compile: \"a [2J bc\" is no name of an import or export");
     }
 
     #[test]
