@@ -131,7 +131,7 @@ impl<'a> Shapes<'a> {
                 (functions, shape.iter().any(|(_, item)| *item == Item::Resource))
             }
             Some(Type::Item(Item::Words)) => (vec![], false),
-            Some(Type::Item(Item::Resource)) | Some(Type::Instance(None)) | None => (vec![], true),
+            Some(Type::Item(Item::Resource) | Type::Instance(None)) | None => (vec![], true),
             Some(Type::Item(Item::Access)) => (vec![name.to_owned()], false),
         }
     }
@@ -150,9 +150,12 @@ impl<'a> Shapes<'a> {
         for declaration in declarations {
             self.count()?;
             match declaration {
-                InstanceTypeDeclaration::CoreType(_) => {}
                 InstanceTypeDeclaration::Type(ComponentType::Defined(_)) => types.push(Item::Words),
-                InstanceTypeDeclaration::Type(ComponentType::Resource { .. }) => types.push(Item::Resource),
+                InstanceTypeDeclaration::Type(ComponentType::Resource { .. })
+                | InstanceTypeDeclaration::Alias(ComponentAlias::InstanceExport {
+                    kind: ComponentExternalKind::Type,
+                    ..
+                }) => types.push(Item::Resource),
                 InstanceTypeDeclaration::Type(_) => types.push(Item::Access),
                 InstanceTypeDeclaration::Alias(ComponentAlias::Outer {
                     kind: ComponentOuterAliasKind::Type,
@@ -162,11 +165,7 @@ impl<'a> Shapes<'a> {
                     (1, Type::Item(item)) => item,
                     _ => Item::Resource,
                 }),
-                InstanceTypeDeclaration::Alias(ComponentAlias::InstanceExport {
-                    kind: ComponentExternalKind::Type,
-                    ..
-                }) => types.push(Item::Resource),
-                InstanceTypeDeclaration::Alias(_) => {}
+                InstanceTypeDeclaration::Alias(_) | InstanceTypeDeclaration::CoreType(_) => {}
                 InstanceTypeDeclaration::Export { name, ty } => {
                     let item = match ty {
                         ComponentTypeRef::Type(TypeBounds::SubResource) => Item::Resource,

@@ -54,7 +54,7 @@ pub(super) fn lines(raw: emit::LineColumns, most: usize) -> Checked<Option<Emitt
     let mut room = most.min(MAX_WRITTEN);
     let written = encode(&raw.sets, &table, SetKind::Stream, "sets", &mut room, |set| streams.push(set))?
         && encode(&raw.metadata, &table, SetKind::Metadata, "metadata", &mut room, |set| {
-            metadata.push(set.to_owned())
+            metadata.push(set.to_owned());
         })?;
     if !written {
         return Ok(None);
