@@ -9,8 +9,17 @@ use crate::error::AuthorError;
 use crate::language::Mode;
 use crate::project::Project;
 
+/// What a build made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The component.
+    pub component: Vec<u8>,
+    /// What the compiler has to say of the author's code all the same: its warnings. Mostly empty.
+    pub said: String,
+}
+
 /// Builds a project and gives the component, its manifest within.
-pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+pub fn build(project: &Project, mode: Mode) -> Result<Built, AuthorError> {
     if let Some(asked) = project.manifest.grants.iter().find(|asked| !project.language.can_have(asked.kind)) {
         let (kind, language) = (asked.kind, project.language);
         let what = format!(
@@ -24,8 +33,8 @@ pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
     if !missing.is_empty() {
         return Err(AuthorError::Toolchain(missing));
     }
-    let mut component = project.language.build(project, mode)?;
-    if !exports_lifecycle(&component) {
+    let mut built = project.language.build(project, mode)?;
+    if !exports_lifecycle(&built.component) {
         return Err(AuthorError::Component {
             what: "what the compiler made is no plugin",
             reason: format!(
@@ -34,8 +43,8 @@ pub fn build(project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
             ),
         });
     }
-    add_manifest(&mut component, &project.manifest_text);
-    Ok(component)
+    add_manifest(&mut built.component, &project.manifest_text);
+    Ok(built)
 }
 
 /// Puts a file in its place at once: whoever looks there sees the old one or the whole new one.

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use weir_plugin::Kind;
 
+use crate::build::Built;
 use crate::error::AuthorError;
 use crate::project::Project;
 use crate::tool::Missing;
@@ -75,7 +76,7 @@ pub trait Language: Sync {
     /// Has the language's compiler build the project and gives the component, without the manifest (which the caller adds).
     /// A core module becomes one by [`crate::encode`]. What the compiler says about the author's code is the error's text, as
     /// the compiler wrote it.
-    fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError>;
+    fn build(&self, project: &Project, mode: Mode) -> Result<Built, AuthorError>;
 }
 
 /// The folder of a language's SDK: beside the author's code, where `weir plugin new` puts it, or in weir's own tree, for the guests

@@ -30,4 +30,4 @@ pub use component::{Adapter, MANIFEST_SECTION, World, encode};
 pub use embedded::{embedded, read_embedded};
 pub use error::AuthorError;
 pub use project::{MANIFEST_FILE, Project};
-pub use tool::{Missing, Tool, run};
+pub use tool::{Missing, Ran, Tool, run};

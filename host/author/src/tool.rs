@@ -34,15 +34,25 @@ impl Tool<'_> {
     }
 }
 
-/// Runs a program to its end and gives its standard output; what it says when it fails is the error's, from both outputs.
-pub fn run(command: &mut Command) -> Result<Vec<u8>, AuthorError> {
+/// What came of a program that did its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its standard output.
+    pub output: Vec<u8>,
+    /// Its standard error: what a compiler has to say of a program that it takes.
+    pub said: String,
+}
+
+/// Runs a program to its end; what it says when it fails is the error's, from both outputs.
+pub fn run(command: &mut Command) -> Result<Ran, AuthorError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = match command.output() {
         Ok(output) => output,
         Err(source) => return Err(AuthorError::Start { program, source }),
     };
     if output.status.success() {
-        return Ok(output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        return Ok(Ran { output: output.stdout, said });
     }
     let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stdout));
@@ -66,5 +76,7 @@ mod tests {
     fn what_a_program_says_is_the_error() {
         let error = run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
         assert_eq!(error.to_string(), "sh failed\nerr\nout");
+        let ran = run(Command::new("sh").args(["-c", "echo out; echo err >&2"])).unwrap();
+        assert_eq!(ran, Ran { output: b"out\n".to_vec(), said: "err".to_owned() });
     }
 }

@@ -12,7 +12,7 @@ use weir_author::{Project, build};
 async fn what_a_plugin_emits_over_time_is_compared_and_blessed() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/count");
     let project = Project::open(&dir).unwrap();
-    let component = build::build(&project, Mode::Watch).unwrap();
+    let component = build::build(&project, Mode::Watch).unwrap().component;
     let cache = tempfile::tempdir().unwrap();
     let rig = Rig::new(project.name(), component, Some(cache.path())).unwrap();
     let fixture = Document::read(&dir.join("tests/count.toml")).unwrap();
@@ -43,7 +43,7 @@ emitted = "up 1"
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_tick_says_so() {
     let project = Project::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/sample")).unwrap();
-    let rig = Rig::new(project.name(), build::build(&project, Mode::Watch).unwrap(), None).unwrap();
+    let rig = Rig::new(project.name(), build::build(&project, Mode::Watch).unwrap().component, None).unwrap();
     let case = "[[case]]\nname = \"a\"\nconfig = { dedup = { window = \"1h\" } }\ntick = \"1s\"\n";
     let document = Document::parse(Path::new("a.toml"), case.to_owned()).unwrap();
     let told = check(&rig, &document).await.failures();

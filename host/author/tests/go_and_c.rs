@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 
+use weir_author::build::Built;
 use weir_author::fixture::{Document, Outcome, Rig, check};
 use weir_author::language::{Mode, by_name};
 use weir_author::{Project, build, conformance, new};
@@ -22,7 +23,7 @@ fn fixtures(dir: &Path) -> Vec<Document> {
 
 /// Builds a project as an author who ships it does.
 fn built(dir: &Path) -> Vec<u8> {
-    build::build(&Project::open(dir).unwrap(), Mode::Release).unwrap()
+    build::build(&Project::open(dir).unwrap(), Mode::Release).unwrap().component
 }
 
 async fn passes_the_suite(language: &str) {
@@ -42,10 +43,10 @@ async fn check_all(dir: &Path, component: Vec<u8>, documents: Vec<Document>) {
     let rig = Rig::new("guest", component, Some(cache.path())).unwrap();
     let mut cases = 0;
     for document in &documents {
-        for (name, outcome) in check(&rig, document).await.cases {
+        for case in check(&rig, document).await.cases {
             cases += 1;
-            if let Outcome::Failed(why) = outcome {
-                panic!("{}: {name}\n{why}", dir.display());
+            if let Outcome::Failed(why) = case.outcome {
+                panic!("{}: {}\n{why}{}", dir.display(), case.name, case.log);
             }
         }
     }
@@ -86,8 +87,8 @@ fn what_a_compiler_finds_is_told() {
     for (language, file, wrong, told) in [
         ("go", "main.go", "package main\nfunc main() { nothing() }\n", "main.go:2:15: undefined: nothing"),
         ("c", "plugin.c", "#include \"weir.h\"\nint main(void) { nothing(); }\n", "plugin.c:2:18: "),
-        ("go", "main.go", "package main\nfunc main() {}\n", "it exports no interface of weir's"),
-        ("c", "plugin.c", "#include \"weir.h\"\n", "it exports no interface of weir's"),
+        ("go", "main.go", "package main\nfunc main() {}\n", "it exports nothing of weir's: weir.Plugin(New)"),
+        ("c", "plugin.c", "#include \"weir.h\"\n", "it exports nothing of weir's: WEIR_PLUGIN"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("my-plugin");
@@ -96,6 +97,30 @@ fn what_a_compiler_finds_is_told() {
         let error = build::build(&Project::open(&dir).unwrap(), Mode::Watch).unwrap_err().to_string();
         assert!(error.contains(told), "{language}: {error}");
     }
+}
+
+/// What a compiler has to say of what it takes all the same; and of a test that fails, what the plugin printed and where it stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_are_told_and_what_a_plugin_prints_and_where_it_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("my-plugin");
+    new::new(by_name("c").unwrap(), &dir).unwrap();
+    let source = std::fs::read_to_string(dir.join("plugin.c")).unwrap();
+    let (head, tail) = source.split_once("    weir_each(row, batch) {\n").unwrap();
+    let stops = "        int unused;\n        printf(\"row %u\\n\", row);\n        *(volatile int *)0xfffffff0 = 1;\n";
+    let text = format!("#include <stdio.h>\n{head}    weir_each(row, batch) {{\n{stops}{tail}");
+    let line = text.lines().position(|line| line.contains("volatile")).unwrap() + 1;
+    std::fs::write(dir.join("plugin.c"), text).unwrap();
+    let project = Project::open(&dir).unwrap();
+    let Built { component, said } = build::build(&project, Mode::Watch).unwrap();
+    assert!(said.contains("plugin.c:") && said.contains("unused variable 'unused'"), "{said}");
+    let rig = Rig::new(project.name(), component, None).unwrap();
+    let report = check(&rig, &fixtures(&dir)[0]).await;
+    let case = &report.cases[0];
+    assert_ne!(case.outcome, Outcome::Passed);
+    // two rows are tried together, then each
+    assert!(case.log.contains("info   row 0 (3 times)\n"), "{}", case.log);
+    assert!(case.log.contains(&format!("error  stopped at plugin.c:{line} (series)")), "{}", case.log);
 }
 
 const GRANTED: &str = r#"
@@ -144,7 +169,7 @@ async fn grants_reach_a_plugin_in_c() {
     let out = r#"up{file="none", variable="none", year="1970"}"#;
     passes(&dir, fixture("", out)).await;
     let imports = |component: &[u8]| String::from_utf8_lossy(component).matches("wasi:").count();
-    assert_eq!(imports(&build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap()), 0);
+    assert_eq!(imports(&build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap().component), 0);
 
     let asks = [r#"kind = "clock""#, r#"kind = "random""#, r#"kind = "env", names = ["CARGO_PKG_NAME"]"#];
     let asks = asks.map(|ask| format!("{{ {ask} }}")).join(", ");
@@ -232,7 +257,7 @@ async fn requests_and_verdicts_reach_go_and_c() {
         let dir = dir.path().join("my-plugin");
         new::new(by_name(language).unwrap(), &dir).unwrap();
         let newer = || {
-            let component = build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap();
+            let component = build::build(&Project::open(&dir).unwrap(), Mode::Release).unwrap().component;
             let text = String::from_utf8_lossy(&component).into_owned();
             ["weir:plugin/http@0.1.2", "weir:plugin/verdicts@0.1.2"].map(|import| text.contains(import))
         };
@@ -268,7 +293,7 @@ fn a_c_plugin_is_built_soon_from_the_sdk_that_is_compiled_already() {
     let dir = dir.path().join("my-plugin");
     new::new(by_name("c").unwrap(), &dir).unwrap();
     let project = Project::open(&dir).unwrap();
-    let first = build::build(&project, Mode::Watch).unwrap();
+    let first = build::build(&project, Mode::Watch).unwrap().component;
     let kept = || {
         let build = std::fs::read_dir(dir.join("build")).unwrap().map(|entry| entry.unwrap().path());
         build.filter(|path| path.is_dir()).collect::<Vec<_>>()
@@ -283,6 +308,6 @@ fn a_c_plugin_is_built_soon_from_the_sdk_that_is_compiled_already() {
     let file = dir.join("weir/sdk/c/weir.h");
     let header = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, header + "\n").unwrap();
-    assert_eq!(build::build(&project, Mode::Watch).unwrap(), first);
+    assert_eq!(build::build(&project, Mode::Watch).unwrap().component, first);
     assert_eq!(kept().len(), 2);
 }

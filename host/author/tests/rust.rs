@@ -11,7 +11,7 @@ use weir_author::{Project, build, conformance};
 fn guest() -> (String, Vec<u8>) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust/conformance");
     let project = Project::open(&dir).unwrap();
-    (project.name().to_owned(), build::build(&project, Mode::Watch).unwrap())
+    (project.name().to_owned(), build::build(&project, Mode::Watch).unwrap().component)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -220,7 +220,7 @@ pub fn compile_here(memory: u64, cpu: u64) -> Result<(), CompileError> {
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
     // One instance's worth of pool: nothing is instantiated here, and its size is no part of what is compiled.
-    let runtime = Runtime::new(1, STACK).map_err(|e| CompileError::Component(e.to_string()))?;
+    let runtime = Runtime::new(1, STACK, false).map_err(|e| CompileError::Component(e.to_string()))?;
     let compiled =
         runtime.engine().precompile_component(&component).map_err(|e| CompileError::Component(format!("{e:#}")))?;
     io::stdout().lock().write_all(&compiled)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::error::LoadReason;
 
@@ -41,10 +41,10 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// An engine for at most `max_instances` instances at a time, and for guests with so much stack.
-    pub(crate) fn new(max_instances: u32, stack: usize) -> Result<Self, LoadReason> {
+    /// An engine for at most `max_instances` instances at a time, and for guests with so much stack. See [`Runtimes::with_places`].
+    pub(crate) fn new(max_instances: u32, stack: usize, places: bool) -> Result<Self, LoadReason> {
         let failed = |e: wasmtime::Error| LoadReason::Runtime(format!("{e:#}"));
-        let engine = Engine::new(&config(max_instances, stack)).map_err(failed)?;
+        let engine = Engine::new(&config(max_instances, stack, places)).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = std::thread::Builder::new()
             .name("weir-epoch".to_owned())
@@ -72,13 +72,19 @@ impl Runtime {
 #[derive(Debug)]
 pub(crate) struct Runtimes {
     max_instances: u32,
+    places: bool,
     all: Mutex<BTreeMap<usize, Arc<Runtime>>>,
 }
 
 impl Runtimes {
     /// Engines for at most `max_instances` instances at a time, each.
     pub(crate) fn new(max_instances: u32) -> Self {
-        Self { max_instances, all: Mutex::default() }
+        Self { max_instances, places: false, all: Mutex::default() }
+    }
+
+    /// The same; what guests were compiled with says where in their source they trap.
+    pub(crate) fn with_places(self, places: bool) -> Self {
+        Self { places, ..self }
     }
 
     /// That for guests with so much stack.
@@ -89,7 +95,7 @@ impl Runtimes {
         if let Some(runtime) = all.get(&stack) {
             return Ok(runtime.clone());
         }
-        let runtime = Arc::new(Runtime::new(self.max_instances, stack)?);
+        let runtime = Arc::new(Runtime::new(self.max_instances, stack, self.places)?);
         all.insert(stack, runtime.clone());
         Ok(runtime)
     }
@@ -112,7 +118,7 @@ pub(crate) fn ticks(limit: Duration) -> u64 {
     u64::try_from(limit.as_micros().div_ceil(TICK.as_micros())).map_or(u64::MAX >> 1, |t| t.min(u64::MAX >> 1)) + 1
 }
 
-fn config(max_instances: u32, stack: usize) -> Config {
+fn config(max_instances: u32, stack: usize, places: bool) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     // A component is several core instances; on average far fewer than it may have.
     pool.total_component_instances(max_instances)
@@ -138,6 +144,8 @@ fn config(max_instances: u32, stack: usize) -> Config {
         .memory_init_cow(true)
         // Guests never wait for one another inside a call.
         .concurrency_support(false)
+        // It is the guest's own, and reading it has no bound; the environment is not asked.
+        .wasm_backtrace_details(if places { WasmBacktraceDetails::Enable } else { WasmBacktraceDetails::Disable })
         // For a trap's message the innermost frames are enough.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
     config

@@ -68,7 +68,7 @@ impl Fleet {
         metrics: &Metrics,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Vec<LoadError>> {
-        let runtimes = Runtimes::new(settings.max_instances);
+        let runtimes = Runtimes::new(settings.max_instances).with_places(settings.places);
         let usual = runtimes.with(STACK).map_err(|e| vec![e.of("")])?;
         let threads = GuestThreads::new().map_err(|e| vec![e.of("")])?;
         let store = Store::open(usual.engine(), settings.cache_dir.as_deref(), settings.compiler.clone(), stop);
@@ -311,7 +311,8 @@ impl Fleet {
         let metrics = self.metrics.of_guest(name);
         let services = Arc::new(Services {
             plugin: name.to_owned(),
-            log: GuestLog::new(name, metrics.lines_written.clone(), metrics.lines_dropped.clone()),
+            log: GuestLog::new(name, metrics.lines_written.clone(), metrics.lines_dropped.clone())
+                .heard_by(settings.log_to.clone()),
             custom: self.custom.clone(),
             seed: self.seed,
             emit_to: settings.emit_to.clone(),

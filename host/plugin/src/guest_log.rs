@@ -1,6 +1,7 @@
 //! What a plugin logs, in weir's log: with its name, cut, and thinned out.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
@@ -16,11 +17,31 @@ const PER_SECOND: f64 = 10.0;
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
+    /// Something is lost.
     Error,
+    /// Something is degraded, and nothing lost.
     Warn,
+    /// What an operator wants to know.
     Info,
+    /// What the author wants to know.
     Debug,
+}
+
+/// Who hears what plugins log.
+pub trait Listener: Send + Sync {
+    /// A line, as the plugin wrote it but for what a terminal would obey. On the thread of the call: it must not block.
+    fn logged(&self, level: Level, line: &str);
+}
+
+/// Who hears what plugins log, all of it, beside weir's own log: a test that shows it. Usually nobody.
+#[derive(Clone, Default)]
+pub struct LogTo(pub Option<Arc<dyn Listener>>);
+
+impl fmt::Debug for LogTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "LogTo(there)" } else { "LogTo(nobody)" })
+    }
 }
 
 /// The log of one plugin; all its instances share it.
@@ -30,6 +51,7 @@ pub(crate) struct GuestLog {
     bucket: Mutex<Bucket>,
     written: Counter,
     dropped: Counter,
+    heard_by: LogTo,
 }
 
 #[derive(Debug)]
@@ -56,11 +78,19 @@ impl Bucket {
 impl GuestLog {
     pub(crate) fn new(plugin: &str, written: Counter, dropped: Counter) -> Self {
         let bucket = Mutex::new(Bucket { tokens: BURST, at: Instant::now(), left_out: 0 });
-        Self { plugin: plugin.to_owned(), bucket, written, dropped }
+        Self { plugin: plugin.to_owned(), bucket, written, dropped, heard_by: LogTo::default() }
+    }
+
+    /// The same, with somebody who hears it.
+    pub(crate) fn heard_by(self, heard_by: LogTo) -> Self {
+        Self { heard_by, ..self }
     }
 
     /// Writes one line.
     pub(crate) fn write(&self, level: Level, message: &str) {
+        if let Some(listener) = &self.heard_by.0 {
+            message.lines().for_each(|line| listener.logged(level, &tidy(line)));
+        }
         let taken = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         let Some(left_out) = taken else {
             self.dropped.inc();

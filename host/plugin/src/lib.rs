@@ -61,6 +61,7 @@ pub use compile::{CompileError, compile_here};
 pub use emission::EmitTo;
 pub use error::{LoadError, LoadReason};
 pub use grants::{Grant, Kind, Need};
+pub use guest_log::{Level as LogLevel, Listener as LogListener, LogTo};
 pub use inspect::{Inspection, inspect};
 pub use manifest::{Affinity, GrantAsked, MANIFEST_SECTION, MAX_MANIFEST, Manifest, ManifestError};
 pub use outline::Import;

@@ -11,6 +11,7 @@ use weir_pipeline::guest::OnError;
 
 use crate::emission::EmitTo;
 use crate::grants::Grant;
+use crate::guest_log::LogTo;
 
 /// Everything about plugins.
 #[derive(Clone, Debug)]
@@ -37,6 +38,11 @@ pub struct Settings {
     pub idle_instances: usize,
     /// Where what plugins emit goes.
     pub emit_to: EmitTo,
+    /// Whether a trap says where in the source it was, by the debug information that a component brings; as it was at start, too, and only
+    /// where it compiles in this process. For tests of one's own plugins: reading it has no bound.
+    pub places: bool,
+    /// Who hears what plugins log, beside weir's own log; as it was when a plugin was loaded.
+    pub log_to: LogTo,
     /// When plugins that hold state over time are called; as it was at start, too.
     pub ticks: Ticks,
 }
@@ -54,6 +60,8 @@ impl Default for Settings {
             max_instances: 256,
             idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
             emit_to: EmitTo::default(),
+            places: false,
+            log_to: LogTo::default(),
             ticks: Ticks::default(),
         }
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Subcommand;
+use weir_author::build::Built;
 use weir_author::language::{ALL, Mode, by_name};
 use weir_author::{Project, build, new};
 
@@ -82,7 +83,8 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), Failure> {
             };
             let mode = if quick { Mode::Watch } else { Mode::Release };
             let begin = Instant::now();
-            let component = build::build(&project, mode)?;
+            let Built { component, said } = build::build(&project, mode)?;
+            warn(&said)?;
             build::place(&output, &component)?;
             let (size, took) = (component.len(), begin.elapsed().as_secs_f64());
             print(&format!("{}  {} KB in {took:.1} s\n", shown(&output), size.div_ceil(1000)))
@@ -116,6 +118,15 @@ fn make(lang: &str, dir: &Path) -> Result<(), Failure> {
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().and_then(|d| d.canonicalize()).unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+/// What a compiler has to say of what it took.
+fn warn(said: &str) -> Result<(), Failure> {
+    if said.is_empty() {
+        return Ok(());
+    }
+    let mut err = std::io::stderr().lock();
+    Ok(writeln!(err, "{said}")?)
 }
 
 fn print(text: &str) -> Result<(), Failure> {

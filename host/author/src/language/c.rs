@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::build::Built;
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, needed_sdk, preview1};
 use crate::project::Project;
@@ -17,6 +18,11 @@ const OTHERS: &str = "dnf install clang lld wasi-libc-devel wasi-libc-static com
 
 /// Newest first: the versions that Debian names, and what others call it.
 const NAMES: [&str; 6] = ["clang-21", "clang-20", "clang-19", "clang-18", "clang-17", "clang"];
+
+const EXPORTING: preview1::Exporting = preview1::Exporting {
+    plugin: "WEIR_PLUGIN(configure)",
+    interface: "one of WEIR_SERIES, WEIR_SAMPLES, WEIR_LOGS and WEIR_TICK",
+};
 
 /// See the [module](self).
 pub(super) struct C;
@@ -36,7 +42,7 @@ impl Language for C {
         }
     }
 
-    fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+    fn build(&self, project: &Project, mode: Mode) -> Result<Built, AuthorError> {
         let sdk = needed_sdk(project, self.sdk())?;
         let module = project.build_dir()?.join("c.core.wasm");
         let Some(compiler) = compiler() else { return Err(AuthorError::Toolchain(self.toolchain(project))) };
@@ -50,10 +56,17 @@ impl Language for C {
             Mode::Watch => files.extend(sdk_objects(project, &compiler, &sdk)?),
         }
         let mut clang = clang(&compiler, mode, &sdk);
-        clang.args(["-mexec-model=reactor", "-Wl,--strip-all"]).args(relative(&project.dir, files));
-        run(clang.arg("-o").arg(&module).current_dir(&project.dir))?;
+        clang.arg("-mexec-model=reactor").args(relative(&project.dir, files));
+        match mode {
+            Mode::Release => clang.arg("-Wl,--strip-all"),
+            // a test says where a plugin stopped; paths as in what the compiler says
+            Mode::Watch => {
+                clang.arg("-gline-tables-only").arg(format!("-fdebug-prefix-map={}=", project.dir.display()))
+            }
+        };
+        let said = run(clang.arg("-o").arg(&module).current_dir(&project.dir))?.said;
         let module = std::fs::read(&module).map_err(AuthorError::file(&module))?;
-        preview1::encode(module, &preview1::asked(project))
+        Ok(Built { component: preview1::encode(module, &preview1::asked(project), EXPORTING)?, said })
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use weir_plugin::Kind;
 
+use crate::build::Built;
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, NewFile, preview1};
 use crate::project::Project;
@@ -17,6 +18,11 @@ const INSTALL: &str = "apt-get install golang-go      # Debian 13, Ubuntu 25.04 
                        dnf install golang              # Fedora\n\
                        brew install go                 # macOS\n\
                        https://go.dev/dl               # everywhere else";
+
+const EXPORTING: preview1::Exporting = preview1::Exporting {
+    plugin: "weir.Plugin(New)",
+    interface: "a call of series.Export, samples.Export, logs.Export or tick.Export in an init function",
+};
 
 /// See the [module](self).
 pub(super) struct Go;
@@ -43,11 +49,11 @@ impl Language for Go {
         }
     }
 
-    fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
+    fn build(&self, project: &Project, mode: Mode) -> Result<Built, AuthorError> {
         let module = project.build_dir()?.join("go.core.wasm");
-        run(go(&module, mode).current_dir(&project.dir))?;
+        let said = run(go(&module, mode).current_dir(&project.dir))?.said;
         let module = std::fs::read(&module).map_err(AuthorError::file(&module))?;
-        preview1::encode(module, &[])
+        Ok(Built { component: preview1::encode(module, &[], EXPORTING)?, said })
     }
 
     /// Go's collector looks at the clock while weir passes arguments, when a component may not call out: with WASI behind it, it

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use weir_plugin::Kind;
 
+use crate::build::Built;
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
@@ -61,7 +62,7 @@ impl Language for Script {
             for (const name of names) try { resolve(name) } catch { console.log(name) }";
         let mut command = Command::new("node");
         command.args(["--eval", resolve, "--"]).arg(&project.dir).args(self.packages());
-        let missing = run(&mut command).unwrap_or_default();
+        let missing = run(&mut command).map(|ran| ran.output).unwrap_or_default();
         let missing: Vec<_> = String::from_utf8_lossy(&missing).lines().map(str::to_owned).collect();
         if missing.is_empty() {
             return vec![];
@@ -75,12 +76,12 @@ impl Language for Script {
         kind == Kind::Http
     }
 
-    fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+    fn build(&self, project: &Project, _: Mode) -> Result<Built, AuthorError> {
         let sdk = needed_sdk(project, self.sdk())?;
         let out = project.build_dir()?.join("js.wasm");
         let mut node = Command::new("node");
         node.arg(sdk.join("build.mjs")).arg(".").arg("--out").arg(&out).current_dir(&project.dir);
-        run(&mut node)?;
-        std::fs::read(&out).map_err(AuthorError::file(&out))
+        let said = run(&mut node)?.said;
+        Ok(Built { component: std::fs::read(&out).map_err(AuthorError::file(&out))?, said })
     }
 }

@@ -118,14 +118,27 @@ fn part(module: &[u8], asked: &[Kind]) -> Result<(Vec<u8>, bool), String> {
     Ok((parted.finish(), left))
 }
 
+/// What exports a plugin in a language, as its author writes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exporting {
+    /// The plugin itself.
+    pub(crate) plugin: &'static str,
+    /// What it looks at.
+    pub(crate) interface: &'static str,
+}
+
 /// Makes a component of such a module, by the contract that this weir carries. What the manifest asks for goes to WASI itself by the
 /// component model's standard adapter, all else to ours: an operator who grants a clock is asked for no files.
-pub(crate) fn encode(mut module: Vec<u8>, asked: &[Kind]) -> Result<Vec<u8>, AuthorError> {
+pub(crate) fn encode(mut module: Vec<u8>, asked: &[Kind], words: Exporting) -> Result<Vec<u8>, AuthorError> {
     let failed = |reason: String| AuthorError::Component { what: "what the compiler made is no plugin", reason };
     let ends = Ends::of(&module).map_err(|e| failed(e.to_string()))?;
     let interfaces = ends.exports.iter().filter(|i| !i.contains("/lifecycle@")).count();
-    if interfaces == 0 || interfaces == ends.exports.len() {
-        return Err(failed("it exports no interface of weir's: the SDK's README.md says how".to_owned()));
+    let Exporting { plugin, interface } = words;
+    match (interfaces == ends.exports.len(), interfaces) {
+        (true, 0) => return Err(failed(format!("it exports nothing of weir's: {plugin} and {interface} do"))),
+        (true, _) => return Err(failed(format!("{plugin} is missing: it gives the plugin its configuration"))),
+        (false, 0) => return Err(failed(format!("it looks at nothing: {interface} says at what"))),
+        (false, _) => {}
     }
     let mut wasi = false;
     if ends.preview1 {
@@ -182,9 +195,17 @@ mod tests {
 
     #[test]
     fn a_module_that_exports_nothing_of_weirs_is_told_so() {
-        let module = wat::parse_str(r#"(module (func (export "_initialize")))"#).unwrap();
-        let error = encode(module, &[]).unwrap_err().to_string();
-        assert!(error.contains("exports no interface of weir's"), "{error}");
+        let words = Exporting { plugin: "P(f)", interface: "A or B" };
+        for (exports, told) in [
+            (&[][..], "it exports nothing of weir's: P(f) and A or B do"),
+            (&["weir:plugin/lifecycle@0.1.0#configure"], "it looks at nothing: A or B says at what"),
+            (&["weir:plugin/series@0.1.0#wants"], "P(f) is missing"),
+        ] {
+            let functions = exports.iter().map(|name| format!("(func (export \"{name}\"))"));
+            let module = wat::parse_str(format!("(module {})", functions.collect::<String>())).unwrap();
+            let error = encode(module, &[], words).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     /// Of what 0.1.0 has and what came later in one module; with the adapter, which imports `host` whether the module does or not.
@@ -200,7 +221,7 @@ mod tests {
                 (func (export "weir:plugin/tick@0.1.1#tick") (param i64 i32) (result i32) i32.const 0)
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))"#,
         );
-        let component = encode(module.unwrap(), &[]).unwrap();
+        let component = encode(module.unwrap(), &[], Exporting { plugin: "", interface: "" }).unwrap();
         let mut names = BTreeSet::new();
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(&component) {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use weir_plugin::Kind;
 
+use crate::build::Built;
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, needed_sdk};
 use crate::project::Project;
@@ -39,15 +40,15 @@ impl Language for Python {
         kind == Kind::Http
     }
 
-    fn build(&self, project: &Project, _: Mode) -> Result<Vec<u8>, AuthorError> {
+    fn build(&self, project: &Project, _: Mode) -> Result<Built, AuthorError> {
         let sdk = needed_sdk(project, self.sdk())?;
         let out = project.build_dir()?.join("python.wasm");
         let mut python = Command::new(interpreter(&project.dir));
         python.args(["-m", "weir.build", "."]).arg("--out").arg(&out).current_dir(&project.dir);
         // the author's folder stays as it is
         python.env("PYTHONPATH", sdk).env("PYTHONDONTWRITEBYTECODE", "1");
-        run(&mut python)?;
-        std::fs::read(&out).map_err(AuthorError::file(&out))
+        let said = run(&mut python)?.said;
+        Ok(Built { component: std::fs::read(&out).map_err(AuthorError::file(&out))?, said })
     }
 }
 

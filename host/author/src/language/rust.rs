@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use toml::Table;
 
+use crate::build::Built;
 use crate::component::encode;
 use crate::error::AuthorError;
 use crate::language::{Language, Mode, NewFile};
@@ -60,13 +61,14 @@ impl Language for Rust {
         vec![Missing { what: format!("the Rust target {target}"), install: format!("rustup target add {target}") }]
     }
 
-    fn build(&self, project: &Project, mode: Mode) -> Result<Vec<u8>, AuthorError> {
-        let output = run(cargo(project, mode).current_dir(&project.dir)).map_err(without_messages)?;
-        let file = artifact(&output).ok_or_else(|| AuthorError::Component {
+    fn build(&self, project: &Project, mode: Mode) -> Result<Built, AuthorError> {
+        let ran = run(cargo(project, mode).current_dir(&project.dir)).map_err(without_messages)?;
+        let file = artifact(&ran.output).ok_or_else(|| AuthorError::Component {
             what: "cargo built no module",
             reason: "Cargo.toml needs: [lib] crate-type = [\"cdylib\", \"rlib\"]".to_owned(),
         })?;
-        encode(std::fs::read(&file).map_err(AuthorError::file(&file))?, None, None)
+        let component = encode(std::fs::read(&file).map_err(AuthorError::file(&file))?, None, None)?;
+        Ok(Built { component, said: ran.said })
     }
 }
 

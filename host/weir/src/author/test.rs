@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use weir_author::build::Built;
 use weir_author::fixture::{Document, Outcome, Report, Rig, bless, check};
 use weir_author::language::Mode;
 use weir_author::{Project, build, conformance};
 
-use super::{print, shown};
+use super::{print, shown, warn};
 use crate::failure::Failure;
 
 #[derive(Args, Debug)]
@@ -30,6 +31,9 @@ pub(crate) struct Test {
     /// Test what `weir plugin build` makes, instead of a build that is there sooner
     #[arg(long)]
     release: bool,
+    /// Show what the plugin logs and prints, of cases that pass, too
+    #[arg(long, conflicts_with = "update")]
+    log: bool,
     /// Run the suite that a guest of every SDK passes (see sdk/conformance)
     #[arg(long, conflicts_with_all = ["fixtures", "update"])]
     conformance: bool,
@@ -75,7 +79,7 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
         let report = runtime.block_on(check(&rig, document));
         cases += report.cases.len();
         failed += report.failed();
-        print(&told(&shown(&document.path), &report, std::io::stdout().is_terminal()))?;
+        print(&told(&shown(&document.path), &report, options.log, std::io::stdout().is_terminal()))?;
     }
     let took = begin.elapsed().as_secs_f64();
     if failed > 0 {
@@ -91,7 +95,8 @@ pub(super) fn test(options: &Test) -> Result<(), Failure> {
 pub(super) fn component(path: &Path, mode: Mode) -> Result<(String, Vec<u8>, PathBuf), Failure> {
     if path.is_dir() {
         let project = Project::open(path)?;
-        let component = build::build(&project, mode)?;
+        let Built { component, said } = build::build(&project, mode)?;
+        warn(&said)?;
         // an author who measures or tests it as it ships may as well have it
         if mode == Mode::Release {
             build::place(&project.component(), &component)?;
@@ -136,15 +141,15 @@ async fn update(rig: &Rig, documents: &[Document]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(file: &str, report: &Report, colour: bool) -> String {
+fn told(file: &str, report: &Report, log: bool, colour: bool) -> String {
     let paint = |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let mut text = format!("{file}\n");
-    for (name, outcome) in &report.cases {
-        let (mark, lines) = match outcome {
+    for case in &report.cases {
+        let (mark, lines) = match &case.outcome {
             Outcome::Passed => (paint("32", "ok"), ""),
             Outcome::Failed(lines) => (paint("31", "FAILED"), lines.as_str()),
         };
-        let _ = writeln!(text, "  {mark}  {name}");
+        let _ = writeln!(text, "  {mark}  {}", case.name);
         for line in lines.lines() {
             let line = match line.trim_start().chars().next() {
                 Some('-') => paint("31", line),
@@ -152,6 +157,10 @@ fn told(file: &str, report: &Report, colour: bool) -> String {
                 _ => line.to_owned(),
             };
             let _ = writeln!(text, "      {line}");
+        }
+        if !case.log.is_empty() && (log || case.outcome != Outcome::Passed) {
+            let _ = writeln!(text, "      the plugin's log:");
+            case.log.lines().for_each(|line| _ = writeln!(text, "        {line}"));
         }
     }
     text

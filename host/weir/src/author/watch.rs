@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Uri};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use weir_author::build::Built;
 use weir_author::language::Mode;
 use weir_author::watch::Sources;
 use weir_author::{AuthorError, Project, build};
 use weir_client::Client;
 
-use super::print;
+use super::{print, warn};
 use crate::failure::Failure;
 
 /// How long weir may take over a new file before we stop waiting: copying settles in 0.2 s, and an interpreter of 18 MB compiles
@@ -41,7 +42,8 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
     loop {
         // the manifest may be what has changed
         match Project::open(dir).and_then(|project| Ok((build::build(&project, mode)?, project))) {
-            Ok((component, project)) => {
+            Ok((Built { component, said }, project)) => {
+                warn(&said)?;
                 let sha256 = format!("{:x}", Sha256::digest(&component));
                 if sha256 == placed {
                     print("as it was\n")?;
