@@ -61,7 +61,7 @@ fn of_call(store: &mut Store<State>, error: &wasmtime::Error) -> CallError {
 /// Where a guest stopped, innermost first, by what its compiler left of its source; nothing where that is nothing, or is not read.
 fn place(error: &wasmtime::Error) -> Option<String> {
     let frames = error.downcast_ref::<WasmBacktrace>()?.frames();
-    let symbols = frames.iter().flat_map(|frame| frame.symbols());
+    let symbols = frames.iter().flat_map(wasmtime::FrameInfo::symbols);
     // libraries have been compiled elsewhere, the author's files in their folder
     let own = symbols.filter(|symbol| symbol.file().is_some_and(|file| !file.starts_with(['/', '.'])));
     let of_source = own.filter_map(|symbol| {
