@@ -15,6 +15,7 @@ use super::{print, shown, warn};
 use crate::failure::Failure;
 
 #[derive(Args, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Test {
     /// The plugin's folder, which is built first, or a component's file
     #[arg(default_value = ".")]
