@@ -53,10 +53,12 @@ pub enum AuthorError {
         what: String,
     },
     /// A fixture file that makes no sense.
-    #[error("{}: {what}", path.display())]
+    #[error("{}{}: {what}", path.display(), line.map_or_else(String::new, |line| format!(":{line}")))]
     Fixture {
         /// The file.
         path: PathBuf,
+        /// The line, from 1, where `what` does not say it.
+        line: Option<usize>,
         /// What is wrong with it, with its place.
         what: String,
     },

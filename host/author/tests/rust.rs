@@ -58,7 +58,7 @@ error = "something else"
 metrics = "x 1"
 "#;
     let error = Document::parse(Path::new("a.toml"), wrong.to_owned()).unwrap_err().to_string();
-    assert!(error.contains("case \"series\": series: \"a # no series\""), "{error}");
+    assert!(error.starts_with("a.toml:7: case \"series\": series: `a # no series`"), "{error}");
     let document = Document::parse(Path::new("a.toml"), wrong.replace("a # no series", "a\nb")).unwrap();
     let report = check(&rig, &document).await;
     let told = report.failures();

@@ -150,7 +150,8 @@ fn told(file: &str, report: &Report, log: bool, colour: bool) -> String {
             Outcome::Passed => (paint("32", "ok"), ""),
             Outcome::Failed(lines) => (paint("31", "FAILED"), lines.as_str()),
         };
-        let _ = writeln!(text, "  {mark}  {}", case.name);
+        let place = if lines.is_empty() { String::new() } else { format!("  ({file}:{})", case.line) };
+        let _ = writeln!(text, "  {mark}  {}{place}", case.name);
         for line in lines.lines() {
             let line = match line.trim_start().chars().next() {
                 Some('-') => paint("31", line),
