@@ -19,6 +19,12 @@ use partial::{Partials, Piece};
 use tally::Tally;
 use weir_sdk::{Error, Labels, LogRow, Logs, LogsBatch, LogsWanted, Plugin, Symbol};
 
+/// The longest value that becomes a label: Loki refuses the stream of a longer one.
+const MAX_LABEL: usize = 2048;
+
+/// Bytes of structured metadata of one line: Loki refuses a line with more.
+const MAX_METADATA: usize = 64 << 10;
+
 pub use config::Config;
 
 /// A form of lines.
@@ -139,11 +145,19 @@ impl Parse {
         let mut line = (self.plan.cri.is_some()).then_some(text);
         if read {
             tally.beyond += self.found.beyond;
+            let mut room = MAX_METADATA;
             for (what, value) in self.found.iter(text).filter(|(_, value)| !value.is_empty()) {
-                match what {
-                    Ok(number) => symbols.apply(row, number, value),
-                    Err(name) => row.set_metadata(name, value),
-                }
+                let fits = match what {
+                    Ok(number) => symbols.apply(row, number, value, &mut room),
+                    Err(name) => {
+                        let fits = take(&mut room, name.len() + value.len());
+                        if fits {
+                            row.set_metadata(name, value);
+                        }
+                        fits
+                    }
+                };
+                tally.beyond += usize::from(!fits);
             }
             if let Some((number, format)) = &self.plan.time
                 && let Some(value) = self.found.value(text, *number)
@@ -212,15 +226,27 @@ impl<'b> Symbols<'b> {
         Self { stream: batch.symbol("stream"), error: batch.symbol("parse_error"), targets }
     }
 
-    fn apply(&self, row: &LogRow<'_, '_>, number: usize, value: &str) {
+    /// Sets a value where it is wanted; says whether it fitted everywhere.
+    fn apply(&self, row: &LogRow<'_, '_>, number: usize, value: &str, room: &mut usize) -> bool {
+        let mut all = true;
         for (is_label, name) in self.targets.get(number).into_iter().flatten() {
-            if *is_label {
-                row.set(*name, value);
-            } else {
-                row.set_metadata(*name, value);
+            let fits = if *is_label { value.len() <= MAX_LABEL } else { take(room, value.len()) };
+            all &= fits;
+            match is_label {
+                _ if !fits => {}
+                true => row.set(*name, value),
+                false => row.set_metadata(*name, value),
             }
         }
+        all
     }
+}
+
+/// Takes so many bytes of the room that there is, if there is as much.
+fn take(room: &mut usize, bytes: usize) -> bool {
+    let left = room.checked_sub(bytes);
+    *room = left.unwrap_or(*room);
+    left.is_some()
 }
 
 weir_sdk::export!(Parse: Logs);

@@ -69,6 +69,25 @@ fn a_line_has_no_more_metadata_than_loki_takes() {
 }
 
 #[test]
+fn a_value_that_loki_would_refuse_its_line_for_is_left_out() {
+    let mut plugin = plugin(r#"{"formats":["json"],"labels":["level"],"structured_metadata":"all","output":"msg"}"#);
+    let long = |n: usize| "x".repeat(n);
+    let text = format!(
+        r#"{{"level":"{}","a":"{}","b":"{}","c":"{}","msg":"{}"}}"#,
+        long(2049),
+        long(40 << 10),
+        long(40 << 10),
+        long(20 << 10),
+        long(100 << 10)
+    );
+    let out = one(&mut plugin, &text);
+    let has = |name: &str| out.metadata.get(name).map(str::len);
+    assert_eq!((has("a"), has("b"), has("c")), (Some(40 << 10), None, Some(20 << 10)));
+    assert_eq!((out.labels.get("level"), out.text.len()), (None, 100 << 10));
+    assert_eq!(counted("parse_values_skipped", &[]), 2.0);
+}
+
+#[test]
 fn what_lies_deep_is_kept_as_its_text_and_what_lies_too_deep_is_no_json() {
     let mut plugin = plugin(r#"{"formats":["json"],"structured_metadata":"all","malformed":"drop"}"#);
     let nested = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
