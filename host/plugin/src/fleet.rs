@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -358,7 +359,13 @@ fn read(settings: &Settings, origin: &Origin, limit: u64) -> Result<Vec<u8>, Loa
                 return Err(too_large(file.bytes()));
             }
             let mut bytes = Vec::new();
-            fs::File::open(&file.path)
+            // What was a file when the directory was looked at may be a pipe by now, which would hold weir's reloads for ever.
+            let opened = fs::OpenOptions::new()
+                .read(true)
+                .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+                .open(&file.path);
+            opened
+                .and_then(|f| if f.metadata()?.is_file() { Ok(f) } else { Err(io::ErrorKind::InvalidInput.into()) })
                 .and_then(|f| f.take(limit.saturating_add(1)).read_to_end(&mut bytes))
                 .map_err(|source| LoadReason::Read { path: file.path.clone(), source })?;
             if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
@@ -371,4 +378,23 @@ fn seed() -> (u64, u64) {
     use std::hash::BuildHasher;
     let state = std::hash::RandomState::new();
     (state.hash_one(1_u8), state.hash_one(2_u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_a_file_holds_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("p.wasm"), b"once a file").unwrap();
+        let file = crate::directory::scan(dir.path()).unwrap().remove("p").unwrap();
+        let path: &Path = &file.path;
+        std::fs::remove_file(path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let error = read(&Settings::default(), &Origin::File(file.clone()), 1 << 20).unwrap_err();
+        assert!(error.to_string().contains("cannot read"), "{error}");
+    }
 }
