@@ -185,6 +185,19 @@ async fn a_plugin_that_fails_on_everything_is_taken_out_and_comes_back() {
     assert_eq!(weir.program().terminate().await, Some(0));
 }
 
+/// What is under way when sources have been given their time to stop is booked as abandoned; the call goes on, and nobody waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_lasts_for_minutes_holds_up_no_stop() {
+    let (dir, preview) = (TempDir::new().unwrap(), Receiver::start().await);
+    let plugin = "config = { mode = \"loops\" }\nlimits = { timeout = \"60s\" }";
+    let (mut weir, _target) = misbehaving(&dir, &preview, plugin, one_of_hundred).await;
+    until("the call is under way", async || {
+        weir.metrics().await.sum("weir_plugin_long_calls_total", &[("plugin", "misbehaves")]) > 0.0
+    })
+    .await;
+    assert_eq!(weir.program().terminate().await, Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_eats_memory_or_answers_too_much_takes_no_more_than_its_limit() {
     const LIMIT: u64 = 64 << 20;

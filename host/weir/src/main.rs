@@ -18,6 +18,7 @@ mod translate;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -48,7 +49,7 @@ fn dispatch(args: Args) -> Result<(), Failure> {
         (None, None) => return Err(Failure::new("error: no command; see weir --help")),
     };
     match command {
-        Command::Run { config } => runtime()?.block_on(run::run(&config)),
+        Command::Run { config } => to_its_end(run::run(&config)),
         Command::CompilePlugin { memory, cpu } => {
             weir_plugin::compile_here(memory, cpu).map_err(|why| Failure::new(why.to_string()))
         }
@@ -57,8 +58,19 @@ fn dispatch(args: Args) -> Result<(), Failure> {
         Command::Queue(command) => queues::run(command),
         Command::Plugin(command) => author::run(command),
         Command::Demo { print_config: true, .. } => demo::print_config(),
-        Command::Demo { run_for, .. } => runtime()?.block_on(demo::run(run_for)),
+        Command::Demo { run_for, .. } => to_its_end(demo::run(run_for)),
     }
+}
+
+/// How long threads are waited for once everything has been stopped within bounds and booked. What is left then is calls of plugins,
+/// whose answers nobody takes any more, and which may last for minutes: they end with the process.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
+fn to_its_end(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_THREADS);
+    outcome
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -99,7 +99,10 @@ fn what_happens_while_memory_is_asked_for_is_the_calls() {
     };
     assert!(why.contains("cannot leave component instance"), "{why}");
     for outside in ["(return (i32.const -8))", "(return (i32.const 65535))"] {
-        assert!(matches!(realloc(outside), Err(CallError::Answer(why)) if why.contains("beyond end of memory")), "{outside}");
+        assert!(
+            matches!(realloc(outside), Err(CallError::Answer(why)) if why.contains("beyond end of memory")),
+            "{outside}"
+        );
     }
     // over itself, again and again: only it is wrong
     assert_eq!(realloc("(return (i32.const 4096))"), Ok(()));

@@ -16,6 +16,7 @@ mod reach;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod wears;
 
 use std::sync::Arc;
 use std::time::Duration;
