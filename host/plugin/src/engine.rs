@@ -14,11 +14,15 @@ use crate::error::LoadReason;
 /// wake an idle process more often.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Stack of a guest unless its plugin has another. Host threads have 2 MiB; a guest that recurses without end traps well inside.
+/// Stack of a guest unless its plugin has another.
 pub(crate) const STACK: usize = 512 << 10;
 
-/// The smallest and largest: below, no interpreter starts; beyond, the host's own frames might find too little.
+/// The smallest and largest: below, no interpreter starts; beyond, only what recurses without end wants more.
 const STACKS: [usize; 2] = [64 << 10, 1 << 20];
+
+/// What a call has beyond its guest's stack, for the host's own frames: a call has a stack to itself, with which it moves from thread to
+/// thread, and weir's functions that a guest calls get what a thread would give them. Only what is touched takes memory.
+const HOST_STACK: usize = 1 << 20;
 
 /// Elements of one table, whatever a plugin's limit is: 8 bytes of address space for each, of every table that there may be.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 262_144;
@@ -139,6 +143,7 @@ fn config(max_instances: u32, stack: usize, places: bool) -> Config {
     config
         .epoch_interruption(true)
         .max_wasm_stack(stack)
+        .async_stack_size(stack + HOST_STACK)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         // An instance begins as a copy-on-write view of its initial memory: microseconds instead of a copy.
         .memory_init_cow(true)

@@ -23,12 +23,7 @@ use crate::seat::{Bound, Seated, Ticker};
 use crate::settings::PluginSettings;
 use crate::state::{Services, State};
 use crate::store::Compiled;
-use crate::threads::GuestThreads;
-use crate::time_limit::TimeLimit;
-
-/// Calls that take longer on average do not run on a thread that serves others: a millisecond is what a tokio worker
-/// can do without being missed.
-const SLOW: Duration = Duration::from_millis(1);
+use crate::threads::{Course, GuestThreads, SHARED, Way};
 
 /// One version of a plugin with one configuration.
 pub(crate) struct WasmGuest {
@@ -115,15 +110,15 @@ impl WasmGuest {
             metrics,
             max_idle,
         };
-        let time = TimeLimit::begin(guest.settings.configure_timeout);
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
-        let mut first = guest.instantiate().map_err(|e| LoadReason::Instantiate(e.to_string()))?;
-        match first.configure(&guest.settings.config_json) {
+        let mut first = guest.instantiate(Way::Here).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
+        match first.configure(&guest.settings.config_json, Way::Here) {
             Err(CallError::Refused(why)) => return Err(LoadReason::Refused(why)),
             other => other.map_err(failed("configure"))?,
         }
-        guest.wants = first.wants(guest.settings.timeout).map_err(failed("wants"))?;
-        guest.making.add(time.computed());
+        let making = first.computed();
+        guest.wants = first.wants(guest.settings.timeout, Way::Here).map_err(failed("wants"))?;
+        guest.making.add(making + first.computed());
         if !guest.for_each_pipeline {
             guest.idle = Mutex::new(vec![first]);
         }
@@ -188,7 +183,8 @@ impl WasmGuest {
     /// Calls `tick` at this time, in milliseconds since the epoch. What it emits counts at once: no pipeline waits for its answer.
     pub(crate) fn tick(&self, now: i64, last: bool) -> Result<(), CallError> {
         let mut time = Allowance::whole(self.settings.timeout);
-        let outcome = self.call(&self.metrics.tick, &mut time, |instance, limit| instance.tick(now, last, limit));
+        let outcome =
+            self.call(&self.metrics.tick, &mut time, |instance, limit, way| instance.tick(now, last, limit, way));
         match &outcome {
             Ok(_) => self.worked(),
             Err(CallError::Resting { .. }) => {}
@@ -239,12 +235,12 @@ impl WasmGuest {
         self.waits().then(|| self.services.http.counts())
     }
 
-    /// One call, on a thread of its own where that may take long.
-    fn call<T: Send>(
+    /// One call.
+    fn call<T>(
         &self,
         interface: &InterfaceMetrics,
         time: &mut Allowance,
-        call: impl FnOnce(&mut Instance, TimeLimit) -> Result<T, CallError> + Send,
+        call: impl FnOnce(&mut Instance, Duration, Way<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         // Held to the end: a plugin with one instance is called once at a time.
         let _turn = self.seated.as_ref().map(|s| s.seat.turn(s.version));
@@ -256,12 +252,7 @@ impl WasmGuest {
             let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
             return Err(CallError::Resting { seconds });
         }
-        let outcome = if self.is_slow() {
-            self.metrics.own_threads.inc();
-            self.threads.run(&self.name, || self.call_here(interface, time, call))
-        } else {
-            self.call_here(interface, time, call)
-        };
+        let outcome = self.call_an_instance(interface, time, call);
         match &outcome {
             Ok(_) => _ = interface.ok.inc(),
             Err(e) => self.metrics.failed(interface.name, e.reason()),
@@ -269,34 +260,27 @@ impl WasmGuest {
         outcome
     }
 
-    fn call_here<T>(
+    fn call_an_instance<T>(
         &self,
         interface: &InterfaceMetrics,
         time: &mut Allowance,
-        call: impl FnOnce(&mut Instance, TimeLimit) -> Result<T, CallError>,
+        call: impl FnOnce(&mut Instance, Duration, Way<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let (all, mut used, mut waited) = (TimeLimit::begin(time.limit), None, Duration::ZERO);
-        let outcome = self.ready_instance().and_then(|(mut instance, is_new)| {
-            // Making one has a limit of its own.
-            let limit = if is_new { TimeLimit::begin(time.limit) } else { all };
-            let begin = Instant::now();
-            let outcome = call(&mut instance, limit);
-            interface.seconds.observe(begin.elapsed().as_secs_f64());
-            let computed = limit.computed();
-            self.time.add(computed);
-            if matches!(outcome, Err(CallError::Timeout)) {
-                self.metrics.stopped.observe(computed.as_secs_f64() / time.limit.as_secs_f64().max(1e-9));
-            }
-            used = (!is_new).then_some(computed);
-            waited = instance.waited();
-            self.settle(instance, outcome.as_ref().err());
-            outcome
-        });
+        // Making one has a limit of its own, and counts all the same.
+        let mut instance = self.ready_instance(&mut time.used)?;
+        let begin = Instant::now();
+        let outcome = call(&mut instance, time.limit, self.way(self.waits() || self.time.is_longer_than(SHARED)));
+        interface.seconds.observe(begin.elapsed().as_secs_f64());
+        let computed = instance.computed();
         if matches!(outcome, Err(CallError::Timeout)) {
             self.time.ran_out();
+            self.metrics.stopped.observe(computed.as_secs_f64() / time.limit.as_secs_f64().max(1e-9));
+        } else {
+            self.time.add(computed);
         }
         // What a batch has waited for answers counts as well: its parts must not wait as long again and again.
-        time.used = used.unwrap_or_else(|| all.computed()) + waited;
+        time.used += computed + instance.waited();
+        self.settle(instance, outcome.as_ref().err());
         outcome
     }
 
@@ -305,37 +289,40 @@ impl WasmGuest {
         self.services.access.http.is_some()
     }
 
-    /// Whether a call may take long: it may wait, calls have lately, or none has been made yet, or an instance must be made first and
-    /// that takes long.
-    fn is_slow(&self) -> bool {
-        self.waits()
-            || self.time.is_longer_than(SLOW)
-            || (self.making.is_longer_than(SLOW) && self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
+    /// The way of a call that is, or is not, expected to be long.
+    fn way(&self, long: bool) -> Way<'_> {
+        let course = Course::of(long, self.time.average().unwrap_or_default());
+        Way::Through { threads: &self.threads, plugin: &self.name, course, long_calls: &self.metrics.long_calls }
     }
 
-    /// An idle instance, or a new one, configured; and whether it is new.
-    fn ready_instance(&self) -> Result<(Instance, bool), CallError> {
+    /// An idle instance, or a new one, configured. How much processor time that took is added to `used`.
+    fn ready_instance(&self, used: &mut Duration) -> Result<Instance, CallError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(instance) = idle {
-            return Ok((instance, false));
+            return Ok(instance);
         }
         let unavailable = |doing: &str, e: &CallError| CallError::Unavailable(format!("{doing} a new instance: {e}"));
-        let time = TimeLimit::begin(self.settings.configure_timeout);
-        let mut instance = self.instantiate().map_err(|e| unavailable("making", &e))?;
-        instance.configure(&self.settings.config_json).map_err(|e| unavailable("configuring", &e))?;
-        let wants = instance.wants(self.settings.timeout).map_err(|e| unavailable("asking", &e))?;
-        if wants != self.wants {
+        let way = self.way(self.making.is_longer_than(SHARED));
+        let mut instance = self.instantiate(way).map_err(|e| unavailable("making", &e))?;
+        let configured = instance.configure(&self.settings.config_json, way);
+        let mut making = instance.computed();
+        *used += making;
+        configured.map_err(|e| unavailable("configuring", &e))?;
+        let wants = instance.wants(self.settings.timeout, way);
+        making += instance.computed();
+        *used += instance.computed();
+        if wants.map_err(|e| unavailable("asking", &e))? != self.wants {
             return Err(CallError::Unavailable("a new instance wants something else than the first".to_owned()));
         }
-        self.making.add(time.computed());
-        Ok((instance, true))
+        self.making.add(making);
+        Ok(instance)
     }
 
-    fn instantiate(&self) -> Result<Instance, CallError> {
+    fn instantiate(&self, way: Way<'_>) -> Result<Instance, CallError> {
         let limits = Limits::new(self.settings.memory_limit, self.settings.table_elements, self.metrics.instance());
         let time = self.settings.configure_timeout;
-        let state = State::new(limits, time, self.services.clone(), self.kept.clone());
-        self.program.instantiate(state, time)
+        let state = State::new(limits, time, way.course(), self.services.clone(), self.kept.clone());
+        self.program.instantiate(state, way)
     }
 
     /// What becomes of an instance after a call.
@@ -417,15 +404,15 @@ impl Guest for WasmGuest {
     }
 
     fn try_relabel(&self, batch: &SeriesBatch, time: &mut Allowance) -> Result<Verdicts, CallError> {
-        self.call(&self.metrics.series, time, |instance, limit| instance.relabel(batch, limit))
+        self.call(&self.metrics.series, time, |instance, limit, way| instance.relabel(batch, limit, way))
     }
 
     fn try_samples(&self, batch: &SamplesBatch, time: &mut Allowance) -> Result<SamplesEdit, CallError> {
-        self.call(&self.metrics.samples, time, |instance, limit| instance.samples(batch, limit))
+        self.call(&self.metrics.samples, time, |instance, limit, way| instance.samples(batch, limit, way))
     }
 
     fn try_logs(&self, batch: &LogsBatch<'_>, time: &mut Allowance) -> Result<LogsEdit, CallError> {
-        self.call(&self.metrics.logs, time, |instance, limit| instance.logs(batch, limit))
+        self.call(&self.metrics.logs, time, |instance, limit, way| instance.logs(batch, limit, way))
     }
 
     fn settled(&self, outcome: &Outcome<'_>) {

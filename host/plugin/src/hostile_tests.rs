@@ -275,9 +275,34 @@ fn a_plugin_that_ran_out_of_time_is_called_on_threads_of_its_own() {
     let at_first = long();
     assert!(at_first < 100.0, "the first is not known to be short, and others are");
     assert_eq!(call(&*guest, LOOPS), Err(CallError::Timeout));
+    assert_eq!(long(), at_first + 1.0, "it was no long one at its beginning");
     let before = long();
     for _ in 0..500 {
         call(&*guest, GOOD).unwrap();
     }
     assert_eq!(long(), before + 500.0);
+}
+
+#[test]
+fn a_call_that_turns_out_long_leaves_its_thread_to_others() {
+    let host = Host::new();
+    let settings = PluginSettings { timeout: Duration::from_millis(500), ..PluginSettings::default() };
+    let guest: Arc<dyn Guest> = Arc::new(host.guest(settings));
+    for _ in 0..100 {
+        call(&*guest, GOOD).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (told, heard) = std::sync::mpsc::channel();
+    runtime.block_on(async {
+        let looping = tokio::spawn(async move {
+            let other = told.clone();
+            // it waits for this very thread, where nobody can take it from
+            tokio::spawn(async move { other.send("another task").unwrap() });
+            let outcome = call(&*guest, LOOPS);
+            told.send("the call that loops").unwrap();
+            outcome
+        });
+        assert_eq!(looping.await.unwrap(), Err(CallError::Timeout));
+    });
+    assert_eq!(heard.into_iter().collect::<Vec<_>>(), ["another task", "the call that loops"]);
 }

@@ -66,7 +66,7 @@ pub(crate) struct PluginMetrics {
     instances: Family<ByPlugin, Gauge>,
     restarts: Family<ByReason, Counter>,
     again: Family<ByInterface, Counter>,
-    own_threads: Family<ByPlugin, Counter>,
+    long_calls: Family<ByPlugin, Counter>,
     resting: Family<ByPlugin, Gauge>,
     rests: Family<ByPlugin, Counter>,
     forgotten: Family<ByPlugin, Counter>,
@@ -103,9 +103,9 @@ impl PluginMetrics {
                 "Calls with a part of a batch whose call had failed (they are among weir_plugin_calls, too)",
                 Family::default(),
             ),
-            own_threads: metrics.register(
+            long_calls: metrics.register(
                 "weir_plugin_long_calls",
-                "Calls that ran on the threads for long ones",
+                "Calls that ran, from their beginning or when they had taken a while, on the threads for long ones",
                 Family::default(),
             ),
             resting: metrics.register(
@@ -163,7 +163,7 @@ impl PluginMetrics {
             samples: interface("samples"),
             logs: interface("logs"),
             stopped: self.stopped.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
-            own_threads: self.own_threads.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
+            long_calls: self.long_calls.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             rests: self.rests.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             forgotten: self.forgotten.get_or_create(&ByPlugin { plugin: plugin.to_owned() }).clone(),
             tick: interface("tick"),
@@ -216,7 +216,7 @@ pub(crate) struct GuestMetrics {
     pub(crate) logs: InterfaceMetrics,
     /// Processor time of calls that were stopped, in multiples of their limit.
     pub(crate) stopped: Histogram,
-    pub(crate) own_threads: Counter,
+    pub(crate) long_calls: Counter,
     pub(crate) rests: Counter,
     pub(crate) forgotten: Counter,
     pub(crate) tick: InterfaceMetrics,

@@ -16,6 +16,7 @@ use crate::http::{HttpMetrics, Waiting};
 use crate::kept::{Draft, Kept, KeptStates};
 use crate::limits::Limits;
 use crate::seat::Seats;
+use crate::threads::Course;
 use crate::time_limit::TimeLimit;
 
 /// Files, folders and streams that an instance may have open at once: more than a table of anything needs, and far below the
@@ -101,7 +102,7 @@ impl Services {
 
 impl State {
     /// The state of an instance whose start functions and `configure` may take `time` together, from now.
-    pub(crate) fn new(limits: Limits, time: Duration, services: Arc<Services>, kept: Kept) -> Self {
+    pub(crate) fn new(limits: Limits, time: Duration, course: Course, services: Arc<Services>, kept: Kept) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_OPEN);
         let mut waiting = Waiting::default();
@@ -109,7 +110,7 @@ impl State {
         Self {
             waiting,
             limits,
-            time: TimeLimit::begin(time),
+            time: TimeLimit::begin(time, course),
             services,
             emitting: Emitting::default(),
             kept: Draft::new(kept),

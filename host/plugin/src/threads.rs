@@ -1,72 +1,222 @@
-//! Threads for calls that take long, and whose turn it is on them.
+//! Where calls run, and whose turn it is there.
 //!
-//! A call that takes milliseconds would hold up whatever else the runtime's thread serves: other targets, other pipelines. Such
-//! calls run here. The threads are few and of lower priority, so that the rest of weir has the processors when it wants them;
-//! and however many calls one plugin has, a thread is left for another.
+//! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
+//! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one that takes longer still
+//! leaves those for others that have a processor only while nobody else wants it. The threads are few; however many calls one plugin
+//! has, a thread is left for another.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
 
 use crate::error::LoadReason;
+use crate::time_limit::Meter;
 
-/// How much nicer the threads are than the rest of weir, which may have been started nice itself: they get a third of what a thread of
-/// the runtime gets where both want one processor, which is little enough not to be in its way and enough for a call of 50 ms to end
-/// within its time by the clock.
+/// How long a call may be in the way of others: a millisecond is what a worker of the runtime can do without being missed. Plugins
+/// whose calls take longer on average do not begin there.
+pub(crate) const SHARED: Duration = Duration::from_millis(1);
+
+/// How long a call has a processor beside the rest of weir, at the least: a fifth of the usual time limit, in which an interpreter sees
+/// some ten thousand records through.
+const LONG: Duration = Duration::from_millis(10);
+
+/// And how many times what the plugin's calls usually take: what takes longer than that does not compute, it loops.
+const UNUSUAL: u32 = 4;
+
+/// How much nicer the threads for long calls are than the rest of weir, which may have been started nice itself: they get a third of
+/// what a thread of the runtime gets where both want one processor, which is little enough not to be in its way and enough for an
+/// interpreter to keep up.
 const NICER: i32 = 5;
 
-/// The nicest that there is.
+/// The nicest that there is: a sixty-eighth. On two processors, each with a call that loops, the time of another pipeline's pages is then as
+/// without; with a tenth, one in ten of them waited for milliseconds.
 const NICEST: i32 = 19;
+
+/// Where a call runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The caller's thread, which nobody else waits for.
+    Own,
+    /// The caller's thread, which serves others.
+    Shared,
+    /// The threads for long calls.
+    Long,
+    /// The threads for calls that take unusually long.
+    Background,
+}
+
+impl Place {
+    /// Where it goes.
+    pub(crate) fn next(self) -> Option<Self> {
+        match self {
+            Self::Shared => Some(Self::Long),
+            Self::Long => Some(Self::Background),
+            Self::Own | Self::Background => None,
+        }
+    }
+}
+
+/// Where a call begins, and when it leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    /// Where it begins.
+    pub(crate) begins: Place,
+    long: Duration,
+}
+
+impl Course {
+    /// Of a call that stays where it is made.
+    pub(crate) const STAYS: Self = Self { begins: Place::Own, long: Duration::ZERO };
+
+    /// Of a call that is, or is not, expected to be long, of a plugin whose calls usually take so long.
+    pub(crate) fn of(long: bool, usual: Duration) -> Self {
+        let begins = if long { Place::Long } else { Place::Shared };
+        Self { begins, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
+    }
+
+    /// Where a call goes from here that has used so much processor time.
+    pub(crate) fn next(&self, place: Place, computed: Duration) -> Option<Place> {
+        let patience = if place == Place::Shared { SHARED } else { self.long };
+        place.next().filter(|_| patience <= computed)
+    }
+}
 
 /// The threads of a process.
 #[derive(Debug)]
 pub(crate) struct GuestThreads {
-    pool: rayon::ThreadPool,
-    turns: Turns,
+    long: Pool,
+    background: Pool,
 }
 
 impl GuestThreads {
     /// One more than there are processors: a plugin alone can use them all, and one is left.
     pub(crate) fn new() -> Result<Self, LoadReason> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Self::of(processors + 1, processors, "weir-guest")
+        Self::of(processors + 1, processors, ["weir-guest", "weir-guest-bg"])
     }
 
     /// For one plugin whose calls wait for answers: as many threads as it may have waiting calls, of which none has to be left.
     pub(crate) fn waiting(threads: usize) -> Result<Self, LoadReason> {
-        Self::of(threads, threads, "weir-waiting")
+        Self::of(threads, threads, ["weir-waiting", "weir-wait-bg"])
     }
 
-    fn of(threads: usize, most: usize, name: &'static str) -> Result<Self, LoadReason> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(move |i| format!("{name}-{i}"))
-            .start_handler(|_| step_back())
-            .build()
-            .map_err(|e| LoadReason::Runtime(e.to_string()))?;
-        Ok(Self { pool, turns: Turns::new(threads, most) })
-    }
-
-    /// Runs `work` on one of the threads once it is this plugin's turn, and waits for it in a way that leaves a runtime its
-    /// thread.
-    pub(crate) fn run<R: Send>(&self, plugin: &Arc<str>, work: impl FnOnce() -> R + Send) -> R {
-        tokio::task::block_in_place(|| {
-            let _turn = self.turns.take(plugin);
-            self.pool.install(work)
+    fn of(threads: usize, most: usize, names: [&'static str; 2]) -> Result<Self, LoadReason> {
+        let [long, background] = names;
+        Ok(Self {
+            long: Pool::new(threads, most, long, NICER)?,
+            background: Pool::new(threads, most, background, NICEST)?,
         })
     }
 }
 
+/// The way of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way<'a> {
+    /// To its end where it is called.
+    Here,
+    /// From the caller's thread, which serves others, or from the threads for long calls, on to others.
+    Through {
+        /// Whose.
+        threads: &'a GuestThreads,
+        /// Whose call it is.
+        plugin: &'a Arc<str>,
+        /// When.
+        course: Course,
+        /// Counts those that are.
+        long_calls: &'a Counter,
+    },
+}
+
+impl Way<'_> {
+    /// Where it begins, and when it leaves.
+    pub(crate) fn course(&self) -> Course {
+        match self {
+            Self::Here => Course::STAYS,
+            Self::Through { course, .. } => *course,
+        }
+    }
+
+    /// Makes a call, which says that it wants to be elsewhere by pausing, and waits for it in a way that leaves a runtime its thread.
+    pub(crate) fn go<C: Future<Output: Send> + Send>(self, meter: &Meter, call: C) -> C::Output {
+        let mut call = pin!(call);
+        let Self::Through { threads, plugin, course, long_calls } = self else {
+            loop {
+                if let Poll::Ready(outcome) = on(call.as_mut()) {
+                    return outcome;
+                }
+            }
+        };
+        if course.begins == Place::Shared
+            && let Poll::Ready(outcome) = on(call.as_mut())
+        {
+            return outcome;
+        }
+        long_calls.inc();
+        tokio::task::block_in_place(|| {
+            if let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut())) {
+                return outcome;
+            }
+            loop {
+                if let Poll::Ready(outcome) = threads.background.run(plugin, meter, || on(call.as_mut())) {
+                    return outcome;
+                }
+            }
+        })
+    }
+}
+
+/// Nothing wakes a call: it pauses to be taken elsewhere, and is.
+fn on<C: Future>(call: Pin<&mut C>) -> Poll<C::Output> {
+    call.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Threads of one priority.
+#[derive(Debug)]
+struct Pool {
+    threads: rayon::ThreadPool,
+    turns: Turns,
+}
+
+impl Pool {
+    fn new(threads: usize, most: usize, name: &'static str, nicer: i32) -> Result<Self, LoadReason> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(move |i| format!("{name}-{i}"))
+            .start_handler(move |_| step_back(nicer))
+            .build()
+            .map_err(|e| LoadReason::Runtime(e.to_string()))?;
+        Ok(Self { threads: pool, turns: Turns::new(threads, most) })
+    }
+
+    /// Runs a part of a call on one of the threads, once it is this plugin's turn.
+    fn run<R: Send>(&self, plugin: &Arc<str>, meter: &Meter, part: impl FnOnce() -> R + Send) -> R {
+        let left = meter.leave();
+        let turn = self.turns.take(plugin);
+        let (outcome, left) = self.threads.install(|| {
+            meter.arrive(left);
+            (part(), meter.leave())
+        });
+        drop(turn);
+        meter.arrive(left);
+        outcome
+    }
+}
+
 /// Where the system does not let it, priorities are all alike: shares are then only the scheduler's.
-fn step_back() {
+fn step_back(nicer: i32) {
     // On Linux threads have a niceness each; this link is to `PID/task/TID`.
     let thread = std::fs::read_link("/proc/thread-self").ok().and_then(|link| {
         let id = link.file_name()?.to_str()?.parse().ok()?;
         rustix::process::Pid::from_raw(id)
     });
     let Some(thread) = thread else { return };
-    let nicer = rustix::process::getpriority_process(None)
-        .and_then(|own| rustix::process::setpriority_process(Some(thread), (own + NICER).min(NICEST)));
-    if let Err(error) = nicer {
+    let stepped = rustix::process::getpriority_process(None)
+        .and_then(|own| rustix::process::setpriority_process(Some(thread), (own + nicer).min(NICEST)));
+    if let Err(error) = stepped {
         tracing::debug!(%error, "a thread for plugins keeps the priority of all others");
     }
 }
@@ -201,10 +351,50 @@ mod tests {
     }
 
     #[test]
-    fn work_runs_on_a_thread_of_its_own() {
-        let threads = GuestThreads::new().unwrap();
-        let name = threads.run(&"p".into(), || std::thread::current().name().map(str::to_owned));
-        assert!(name.unwrap().starts_with("weir-guest-"));
-        assert_eq!(threads.turns.lock().free, std::thread::available_parallelism().unwrap().get() + 1);
+    fn the_longer_a_call_takes_the_further_it_goes() {
+        let next = |usual, place, computed| Course::of(false, usual).next(place, computed);
+        let usual = LONG / 2;
+        assert_eq!(next(usual, Place::Shared, SHARED / 2), None);
+        assert_eq!(next(usual, Place::Shared, SHARED), Some(Place::Long));
+        assert_eq!(next(usual, Place::Long, LONG), None, "not unusual");
+        assert_eq!(next(usual, Place::Long, usual * UNUSUAL), Some(Place::Background));
+        assert_eq!(next(Duration::ZERO, Place::Long, LONG), Some(Place::Background));
+        assert_eq!(next(Duration::MAX, Place::Long, LONG), None);
+        assert_eq!(next(usual, Place::Background, Duration::MAX), None);
+        assert_eq!(Course::STAYS.next(Place::Own, Duration::MAX), None);
+    }
+
+    /// A call that pauses so many times, and tells which threads it has been on.
+    fn pausing(times: usize) -> impl Future<Output = Vec<String>> + Send {
+        let mut been = vec![];
+        std::future::poll_fn(move |_| {
+            been.push(std::thread::current().name().unwrap_or_default().to_owned());
+            if been.len() > times { Poll::Ready(std::mem::take(&mut been)) } else { Poll::Pending }
+        })
+    }
+
+    #[test]
+    fn a_call_goes_further_each_time_it_pauses() {
+        let (threads, long_calls, meter) = (GuestThreads::new().unwrap(), Counter::default(), Meter::default());
+        let own = std::thread::current().name().unwrap().to_owned();
+        let plugin = "p".into();
+        let went = |long, pauses| {
+            let course = Course::of(long, Duration::ZERO);
+            let way = Way::Through { threads: &threads, plugin: &plugin, course, long_calls: &long_calls };
+            let been = way.go(&meter, pausing(pauses));
+            been.iter()
+                .map(|n| if *n == own { "own" } else { n.trim_end_matches(|c: char| c.is_ascii_digit()) }.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(went(false, 0), ["own"]);
+        assert_eq!(long_calls.get(), 0);
+        assert_eq!(went(false, 1), ["own", "weir-guest-"]);
+        assert_eq!(went(false, 3), ["own", "weir-guest-", "weir-guest-bg-", "weir-guest-bg-"]);
+        assert_eq!(went(true, 0), ["weir-guest-"]);
+        assert_eq!(went(true, 1), ["weir-guest-", "weir-guest-bg-"]);
+        assert_eq!(long_calls.get(), 4);
+        assert_eq!(Way::Here.go(&meter, pausing(2)), [own.as_str(); 3]);
+        let all = std::thread::available_parallelism().unwrap().get() + 1;
+        assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
     }
 }

@@ -5,6 +5,8 @@ wasmtime::component::bindgen!({
     world: "everything",
     // What hands over too much ends the call.
     imports: { default: trappable },
+    // A call may pause, to go on on another thread.
+    exports: { default: async },
     // Columns go out as slices: a batch is copied once, into the guest.
     ownership: Borrowing { duplicate_if_necessary: true },
 });

@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod size;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
@@ -23,7 +24,8 @@ use crate::error::LoadReason;
 use crate::grants::Kind;
 use crate::seat::SHORTEST_INTERVAL;
 use crate::state::State;
-use crate::time_limit::{TimeLimit, Verdict};
+use crate::threads::Way;
+use crate::time_limit::{Meter, TimeLimit, Verdict};
 use crate::wasi;
 use bindings::exports::weir::plugin::{lifecycle, logs, samples, series, tick};
 use bindings::weir::plugin::{
@@ -74,22 +76,26 @@ impl Program {
         self.tick.is_some()
     }
 
-    /// One instance, not configured. `time` is for this and [`Instance::configure`] together, and what `state` began with. What the guest does in its
-    /// start functions can fail like a call.
-    pub(crate) fn instantiate(&self, state: State, time: Duration) -> Result<Instance, CallError> {
+    /// One instance, not configured. The time that `state` began with is for this and [`Instance::configure`] together. What the
+    /// guest does in its start functions can fail like a call.
+    pub(crate) fn instantiate(&self, state: State, way: Way<'_>) -> Result<Instance, CallError> {
+        let meter = state.time.meter().clone();
+        let first_look = look(&state.time, state.time.limit());
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|s| &mut s.limits);
-        store.set_epoch_deadline(ticks(time));
-        store.epoch_deadline_callback(|store| {
-            Ok(match store.data().time.verdict() {
+        store.set_epoch_deadline(first_look);
+        store.epoch_deadline_callback(|mut store| {
+            let time = &mut store.data_mut().time;
+            Ok(match time.verdict() {
                 Verdict::Over => UpdateDeadline::Interrupt,
-                Verdict::GoesOn(left) => UpdateDeadline::Continue(ticks(left)),
+                Verdict::GoesOn(left) => UpdateDeadline::Continue(look(time, left)),
+                Verdict::Moves(left) => UpdateDeadline::Yield(look(time, left)),
             })
         });
         // The runtime has one bound for what is read of a guest; which of the two it is, is seen when it has been read.
         let crossing = store.data().services.crossing;
         store.set_hostcall_fuel(crossing.returned.max(crossing.handed));
-        let instance = match self.pre.instantiate(&mut store) {
+        let instance = match way.go(&meter, self.pre.instantiate_async(&mut store)) {
             Ok(instance) => instance,
             Err(e) => return Err(fault::of_instantiation(&mut store, &e)),
         };
@@ -101,6 +107,7 @@ impl Program {
             logs: self.logs.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
             tick: self.tick.as_ref().map(|i| i.load(&mut store, &instance)).transpose().map_err(shape)?,
             store,
+            meter,
         })
     }
 }
@@ -116,6 +123,8 @@ pub(crate) struct Ticked {
 /// One instance. After an error other than [`CallError::Refused`] it must not be called again.
 pub(crate) struct Instance {
     store: Store<State>,
+    /// Counts the processor time of the call that is under way.
+    meter: Arc<Meter>,
     lifecycle: lifecycle::Guest,
     series: Option<series::Guest>,
     samples: Option<samples::Guest>,
@@ -125,34 +134,34 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Hands over the plugin's configuration, within what is left of the time that [`Program::instantiate`] was given.
-    pub(crate) fn configure(&mut self, json: &str) -> Result<(), CallError> {
-        let answer = self.lifecycle.call_configure(&mut self.store, json);
+    pub(crate) fn configure(&mut self, json: &str, way: Way<'_>) -> Result<(), CallError> {
+        let answer = way.go(&self.meter, self.lifecycle.call_configure(&mut self.store, json));
         fault::answered(&mut self.store, answer)?;
         self.keep();
         Ok(())
     }
 
     /// What each interface reads.
-    pub(crate) fn wants(&mut self, time: Duration) -> Result<Wants, CallError> {
-        self.begin(TimeLimit::begin(time));
+    pub(crate) fn wants(&mut self, limit: Duration, way: Way<'_>) -> Result<Wants, CallError> {
+        self.begin(limit, way);
         self.store.data_mut().emitting.begin(false);
         self.store.data_mut().waiting.begin(None);
-        let store = &mut self.store;
+        let (store, meter) = (&mut self.store, &self.meter);
         let mut wants = Wants::default();
         if let Some(guest) = &self.series {
-            let answer = guest.call_wants(&mut *store).map(Ok);
+            let answer = way.go(meter, guest.call_wants(&mut *store)).map(Ok);
             wants.series = Some(check::labels_wanted(fault::answered(store, answer)?));
         }
         if let Some(guest) = &self.samples {
-            let answer = guest.call_wants(&mut *store).map(Ok);
+            let answer = way.go(meter, guest.call_wants(&mut *store)).map(Ok);
             wants.samples = Some(check::samples_wanted(fault::answered(store, answer)?));
         }
         if let Some(guest) = &self.logs {
-            let answer = guest.call_wants(&mut *store).map(Ok);
+            let answer = way.go(meter, guest.call_wants(&mut *store)).map(Ok);
             wants.logs = Some(check::logs_wanted(fault::answered(store, answer)?));
         }
         if let Some(guest) = &self.tick {
-            let answer = guest.call_interval(&mut *store).map(Ok);
+            let answer = way.go(meter, guest.call_interval(&mut *store)).map(Ok);
             let asked = Duration::from_millis(u64::from(fault::answered(store, answer)?));
             wants.tick = Some(asked.max(SHORTEST_INTERVAL));
         }
@@ -161,11 +170,17 @@ impl Instance {
     }
 
     /// Calls `series.relabel`.
-    pub(crate) fn relabel(&mut self, batch: &SeriesBatch, time: TimeLimit) -> Result<Verdicts, CallError> {
-        self.begin(time);
+    pub(crate) fn relabel(
+        &mut self,
+        batch: &SeriesBatch,
+        limit: Duration,
+        way: Way<'_>,
+    ) -> Result<Verdicts, CallError> {
+        self.begin(limit, way);
         let guest = self.series.as_ref().ok_or_else(|| absent("series"))?;
         let symbols = symbols(&batch.symbols);
-        let answer = guest.call_relabel(&mut self.store, batch.rows, symbols, sets(&batch.sets));
+        let call = guest.call_relabel(&mut self.store, batch.rows, symbols, sets(&batch.sets));
+        let answer = way.go(&self.meter, call);
         let answer = fault::answered(&mut self.store, answer)?;
         self.returned(size::verdicts(&answer))?;
         let mut verdicts = check::verdicts(answer, batch).map_err(CallError::Answer)?;
@@ -174,8 +189,13 @@ impl Instance {
     }
 
     /// Calls `samples.process`.
-    pub(crate) fn samples(&mut self, batch: &SamplesBatch, time: TimeLimit) -> Result<SamplesEdit, CallError> {
-        self.begin(time);
+    pub(crate) fn samples(
+        &mut self,
+        batch: &SamplesBatch,
+        limit: Duration,
+        way: Way<'_>,
+    ) -> Result<SamplesEdit, CallError> {
+        self.begin(limit, way);
         let guest = self.samples.as_ref().ok_or_else(|| absent("samples"))?;
         let raw = samples::Batch {
             rows: batch.rows,
@@ -187,7 +207,7 @@ impl Instance {
             start_timestamps: bytemuck::cast_slice(&batch.start_timestamps),
             values: bytemuck::cast_slice(&batch.values),
         };
-        let answer = guest.call_process(&mut self.store, raw);
+        let answer = way.go(&self.meter, guest.call_process(&mut self.store, raw));
         let answer = fault::answered(&mut self.store, answer)?;
         self.returned(size::samples_edit(&answer))?;
         let mut edit = check::samples_edit(answer, batch).map_err(CallError::Answer)?;
@@ -196,8 +216,8 @@ impl Instance {
     }
 
     /// Calls `logs.process`.
-    pub(crate) fn logs(&mut self, batch: &LogsBatch<'_>, time: TimeLimit) -> Result<LogsEdit, CallError> {
-        self.begin(time);
+    pub(crate) fn logs(&mut self, batch: &LogsBatch<'_>, limit: Duration, way: Way<'_>) -> Result<LogsEdit, CallError> {
+        self.begin(limit, way);
         let guest = self.logs.as_ref().ok_or_else(|| absent("logs"))?;
         let raw = logs::Batch {
             rows: batch.rows,
@@ -208,7 +228,7 @@ impl Instance {
             timestamps: bytemuck::cast_slice(batch.timestamps),
             lines: types::SymbolsParam { text: batch.lines, ends: bytemuck::cast_slice(batch.line_ends) },
         };
-        let answer = guest.call_process(&mut self.store, raw);
+        let answer = way.go(&self.meter, guest.call_process(&mut self.store, raw));
         let answer = fault::answered(&mut self.store, answer)?;
         self.returned(size::logs_edit(&answer))?;
         let mut edit = check::logs_edit(answer, batch).map_err(CallError::Answer)?;
@@ -217,11 +237,11 @@ impl Instance {
     }
 
     /// Calls `tick`.
-    pub(crate) fn tick(&mut self, now: i64, last: bool, time: TimeLimit) -> Result<Ticked, CallError> {
-        self.begin(time);
+    pub(crate) fn tick(&mut self, now: i64, last: bool, limit: Duration, way: Way<'_>) -> Result<Ticked, CallError> {
+        self.begin(limit, way);
         self.store.data_mut().forgets = false;
         let guest = self.tick.as_ref().ok_or_else(|| absent("tick"))?;
-        let answer = guest.call_tick(&mut self.store, now, last);
+        let answer = way.go(&self.meter, guest.call_tick(&mut self.store, now, last));
         fault::answered(&mut self.store, answer)?;
         Ok(Ticked { forgets: self.store.data().forgets, emission: self.effects() })
     }
@@ -254,12 +274,17 @@ impl Instance {
         self.store.data().limits.is_near_limit()
     }
 
+    /// How much processor time the last call has taken.
+    pub(crate) fn computed(&self) -> Duration {
+        self.meter.computed()
+    }
+
     /// How long the last call has waited for answers.
     pub(crate) fn waited(&self) -> Duration {
         self.store.data().time.waited()
     }
 
-    fn begin(&mut self, time: TimeLimit) {
+    fn begin(&mut self, limit: Duration, way: Way<'_>) {
         let state = self.store.data_mut();
         state.limits.take_refusal();
         state.limits.begin();
@@ -267,9 +292,15 @@ impl Instance {
         state.emitting.begin(true);
         state.kept.begin();
         state.waiting.begin(state.services.access.http.as_ref().map(|h| h.timeout));
-        state.time = time;
-        self.store.set_epoch_deadline(ticks(time.limit()));
+        state.time.begin_again(limit, way.course());
+        let first_look = look(&state.time, limit);
+        self.store.set_epoch_deadline(first_look);
     }
+}
+
+/// In how many ticks a call is looked at that has so much time: where it may have to leave, at each.
+fn look(time: &TimeLimit, left: Duration) -> u64 {
+    if time.place().next().is_some() { 1 } else { ticks(left) }
 }
 
 fn symbols(symbols: &Symbols) -> types::SymbolsParam<'_> {
