@@ -72,10 +72,28 @@ function newest(project) {
   throw new Told('weir/wit, the contract, is missing');
 }
 
+/** What does not parse, with its place, which an import that fails does not say. */
+function misspelt(stage) {
+  for (const file of files(join(stage, 'src'))) {
+    if (!/\.m?js$/.test(file)) continue;
+    const check = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8' });
+    // behind the message come node's own frames
+    if (check.status !== 0) return check.stderr.replace(/\n\s+at [^]*$/, '');
+  }
+  return undefined;
+}
+
 /** What the plugin exports, and what it imports beside `host`: told by importing it here. */
 async function interfaces(stage, main, typed) {
   const module = (path) => import(pathToFileURL(join(stage, path)));
-  const { default: definition } = await module(main);
+  let definition;
+  try {
+    ({ default: definition } = await module(main));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Told(misspelt(stage) ?? error.stack);
+    const [, missing] = error?.code === 'ERR_MODULE_NOT_FOUND' ? (/^Cannot find package '([^']+)'/.exec(error.message) ?? []) : [];
+    throw missing ? new Told(`${error.message}\n(npm install ${missing}   # one that is plain ECMAScript modules)`) : error;
+  }
   if (definition === undefined) throw new Told(`${typed.length ? 'src/plugin.ts' : main}: it has no \`export default plugin({ … })\``);
   const { interfaces, plugin } = await module('weir/sdk/js/lib/plugin.js');
   const { uses } = await module('weir/sdk/js/lib/uses.js');
@@ -121,16 +139,14 @@ export const { ${found.exports.join(', ')} } = component(plugin, { ...host${foun
 
   const qjs = await import(pathToFileURL(tool(project, 'componentize-qjs')));
   const path = join(stage, 'entry.js');
-  const { component } = await (qjs.componentize ?? qjs.default.componentize)({
-    witPath: wit,
-    world: 'built',
-    jsSource: entry,
-    jsPath: path,
-    moduleRoot: project,
-    stubWasi: true,
-    sync: true,
-  });
-  writeFileSync(out, component);
+  const options = { witPath: wit, world: 'built', jsSource: entry, jsPath: path, moduleRoot: project, stubWasi: true, sync: true };
+  try {
+    writeFileSync(out, (await (qjs.componentize ?? qjs.default.componentize)(options)).component);
+  } catch (error) {
+    // Node.js has resolved it above
+    const [, wanted, file] = /failed to resolve JavaScript import "([^"]+)" from (\S+)/.exec(error?.message) ?? [];
+    throw wanted ? new Told(`${file}: it imports "${wanted}", and a plugin has nothing of Node.js`) : error;
+  }
 }
 
 const given = process.argv.slice(2);
@@ -142,7 +158,11 @@ try {
   await build(project, resolve(out ?? join(project, 'build/plugin.wasm')));
 } catch (error) {
   const stage = join(project, 'build', 'js') + '/';
-  const text = error instanceof Told ? error.message : String(error?.stack ?? error);
+  let text = error instanceof Told ? error.message : String(error?.stack ?? error);
+  // the author's own frames, where there are any: what loads them is no news
+  const lines = text.split('\n');
+  const own = lines.filter((line) => !/^\s+at /.test(line) || /src\/|\/build\/js\/src\//.test(line));
+  if (own.length > 1 && own.length < lines.length) text = own.join('\n');
   console.error(text.replaceAll(pathToFileURL(stage).href, '').replaceAll(stage, '').trimEnd());
   process.exitCode = 1;
 }

@@ -21,7 +21,7 @@ pub enum AuthorError {
     #[error("{} exists: give another name, or remove it", .0.display())]
     Exists(PathBuf),
     /// A plugin's name that could not be its file's.
-    #[error("{0:?} is no name for a plugin: use letters, digits, `-` and `_`, beginning with a letter")]
+    #[error("{0:?} is no name for a plugin: use letters (a to z), digits, `-` and `_`, beginning with a letter")]
     Name(String),
     /// A plugin's name that is something else already in its language.
     #[error(

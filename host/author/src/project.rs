@@ -52,6 +52,16 @@ impl Project {
         &self.manifest.name
     }
 
+    /// A file of the project as a shell takes it from the working directory.
+    pub fn from_here(&self, file: &str) -> String {
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+        // of no file it is the folder, without a slash at its end
+        let path: PathBuf = self.dir.strip_prefix(&here).unwrap_or(&self.dir).join(file).components().collect();
+        let path = if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string() };
+        let plain = path.chars().all(|c| c.is_alphanumeric() || "/._-+@%:".contains(c));
+        if plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    }
+
     /// Where a build leaves what it makes, made where it is missing. It is in no repository: the templates' `.gitignore` has it.
     pub fn build_dir(&self) -> Result<PathBuf, AuthorError> {
         let dir = self.dir.join("build");
@@ -101,5 +111,19 @@ mod tests {
         std::fs::write(&path, b"name = \"\xff\"").unwrap();
         let error = Project::open(dir.path()).unwrap_err().to_string();
         assert!(error.contains("weir-plugin.toml: ") && error.contains("UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn files_are_told_as_a_shell_takes_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, quoted) in [("plain-1", false), ("with a blank", true)] {
+            let dir = dir.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join(MANIFEST_FILE), "name = \"a\"\nlanguage = \"c\"").unwrap();
+            let project = Project::open(&dir).unwrap();
+            let path = project.dir.join("x").display().to_string();
+            assert_eq!(project.from_here("x"), if quoted { format!("'{path}'") } else { path });
+            assert!(!project.from_here("").ends_with('/'));
+        }
     }
 }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import subprocess
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import failure, plugin
+from . import plugin
 
 EXPORTS = ("series", "samples", "logs", "tick")
 """What a plugin can export, as the contract has it."""
@@ -41,6 +43,19 @@ class Found:
     imports: list[str]
 
 
+def _traced(error: BaseException, sources: Path) -> str:
+    """The traceback of what an import raised: the author's lines, and not what imports them."""
+    told = traceback.TracebackException.from_exception(error)
+    own = [f for f in told.stack if sources in Path(f.filename).resolve().parents]
+    # a file that does not parse has run no line
+    told.stack = traceback.StackSummary.from_list(own)
+    text = "".join(told.format()).replace(f"{sources}{os.sep}", "src/").strip()
+    text = text.removeprefix("Traceback (most recent call last):\n") if not own else text
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("weir."):
+        text += f"\n({error.name} is not here: what is pure Python goes into requirements.txt, and from there into .venv)"
+    return text
+
+
 def interfaces(sources: Path) -> Found:
     """The interfaces of the plugin whose module is `plugin.py` in a folder."""
     if not (sources / "plugin.py").is_file():
@@ -50,7 +65,7 @@ def interfaces(sources: Path) -> Found:
     try:
         module = importlib.import_module("plugin")
     except BaseException as error:  # the author's code may raise anything
-        raise Told(failure.trace(error)) from None
+        raise Told(_traced(error, sources)) from None
     try:
         kind = plugin.of_module(module)
         found = plugin.interfaces(kind)

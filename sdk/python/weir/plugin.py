@@ -60,18 +60,31 @@ def _marked(name: str, **wants: Any) -> Callable[[F], F]:
     return mark
 
 
-def series(*, labels: Wanted = ()) -> Callable[[F], F]:
+def _called(name: str, bare: object) -> None:
+    """That a decorator is written with its parentheses."""
+    if bare is not None:
+        raise TypeError(f"write @weir.{name}(), with parentheses: in them stands what it reads, as in labels=['job']")
+
+
+def series(bare: None = None, /, *, labels: Wanted = ()) -> Callable[[F], F]:
     """Before a method that takes `SeriesRows`: it decides by labels alone, once for each series or log stream."""
+    _called("series", bare)
     return _marked("series", labels=labels)
 
 
-def samples(*, labels: Wanted = (), timestamps: bool = False, start_timestamps: bool = False) -> Callable[[F], F]:
+def samples(
+    bare: None = None, /, *, labels: Wanted = (), timestamps: bool = False, start_timestamps: bool = False
+) -> Callable[[F], F]:
     """Before a method that takes `SampleRows`: it looks at every batch of samples. Values are always there."""
+    _called("samples", bare)
     return _marked("samples", labels=labels, timestamps=timestamps, start_timestamps=start_timestamps)
 
 
-def logs(*, lines: bool = True, labels: Wanted = (), metadata: Wanted = (), timestamps: bool = False) -> Callable[[F], F]:
+def logs(
+    bare: None = None, /, *, lines: bool = True, labels: Wanted = (), metadata: Wanted = (), timestamps: bool = False
+) -> Callable[[F], F]:
     """Before a method that takes `LogRows`: it looks at every batch of log lines."""
+    _called("logs", bare)
     return _marked("logs", labels=labels, metadata=metadata, timestamps=timestamps, lines=lines)
 
 

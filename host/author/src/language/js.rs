@@ -67,8 +67,12 @@ impl Language for Script {
         if missing.is_empty() {
             return vec![];
         }
-        let what = format!("{}, of package.json,", missing.join(", "));
-        vec![Missing { what, install: format!("npm install --prefix {}", project.dir.display()) }]
+        let what = format!("what package.json names ({})", missing.join(", "));
+        let install = match project.from_here("").as_str() {
+            "." => "npm install".to_owned(),
+            dir => format!("npm install --prefix {dir}"),
+        };
+        vec![Missing { what, install }]
     }
 
     /// componentize-qjs answers all of WASI within the component (`stubWasi`), or none of it.

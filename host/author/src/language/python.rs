@@ -27,10 +27,16 @@ impl Language for Python {
             what: "Python 3.10 or later",
             install: "apt-get install python3 python3-venv",
         };
+        let venv = project.from_here(".venv");
+        let install = format!(
+            "python3 -m venv {venv}\n{} install -r {}",
+            project.from_here(".venv/bin/pip"),
+            project.from_here("requirements.txt")
+        );
         let componentize = Tool {
             probe: &[python, "-c", "import componentize_py"],
             what: "componentize-py, which makes a component of Python,",
-            install: "python3 -m venv .venv\n.venv/bin/pip install -r requirements.txt",
+            install: &install,
         };
         [itself, componentize].iter().find_map(|tool| tool.ask().err()).into_iter().collect()
     }

@@ -7,15 +7,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use weir_author::Project;
 use weir_pipeline::guest::{LabelsWanted, Wants};
 use weir_plugin::{Inspection, LoadReason, PluginSettings, PluginSource, Settings, inspect as look};
 
-use super::print;
+use super::{print, shown};
 use crate::failure::Failure;
 
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// The component's file
+    /// The component's file, or the plugin's folder, of which it is what was built last
+    #[arg(default_value = ".")]
     file: PathBuf,
     /// The plugin's configuration, JSON: what it reads may depend on it
     #[arg(long = "with", value_name = "JSON", default_value = "{}")]
@@ -26,9 +28,13 @@ pub(crate) struct Inspect {
 }
 
 pub(super) fn inspect(options: &Inspect) -> Result<(), Failure> {
-    let shown = options.file.display();
-    let bytes = std::fs::read(&options.file).map_err(|e| Failure::new(format!("error: {shown}: {e}")))?;
-    let name = options.file.file_stem().and_then(|s| s.to_str()).unwrap_or("plugin").to_owned();
+    let file = if options.file.is_dir() { Project::open(&options.file)?.component() } else { options.file.clone() };
+    if !file.exists() && options.file.is_dir() {
+        return Err(Failure::new("error: nothing has been built yet: `weir plugin build` does"));
+    }
+    let shown = shown(&file);
+    let bytes = std::fs::read(&file).map_err(|e| Failure::new(format!("error: {shown}: {e}")))?;
+    let name = file.file_stem().and_then(|s| s.to_str()).unwrap_or("plugin").to_owned();
     let plugin = PluginSettings { config_json: options.config.clone(), ..PluginSettings::default() };
     let settings = Settings {
         plugins: BTreeMap::from([(name.clone(), plugin)]),

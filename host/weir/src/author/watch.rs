@@ -95,7 +95,14 @@ impl Weir {
             }
             // the same words as before may be about this file or still about the last
             if let Some(problem) = problem.filter(|p| Some(*p) != before || placed.elapsed() > SAME) {
-                return format!("refused: {problem}\n");
+                let hint = if problem.contains("refused its configuration") {
+                    format!(
+                        "(weir's configuration has it in [plugins.{name}]; a reload of weir, by SIGHUP, takes it)\n"
+                    )
+                } else {
+                    String::new()
+                };
+                return format!("refused: {problem}\n{hint}");
             }
             std::thread::sleep(ASK);
         }
