@@ -20,6 +20,7 @@ impl Intake for Nowhere {
     fn generated(&self, _: u64, _: i64) {}
     fn routed(&self, _: &PipelineAccount, _: u64, _: i64) {}
     fn dropped(&self, _: &'static str, _: u64) {}
+    fn retimed(&self, _: u64) {}
     fn offer(&self, _: usize, _: &mut Parcel) -> Offered {
         Offered::Settled
     }

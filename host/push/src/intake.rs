@@ -36,6 +36,8 @@ pub(crate) trait Intake: Send + Sync {
     fn generated(&self, records: u64, newest_ms: i64);
     /// Some of them end before they are in a parcel.
     fn dropped(&self, reason: &'static str, records: u64);
+    /// So many of them had a time that is far ahead, and got that of now.
+    fn retimed(&self, records: u64);
     /// Gives a parcel to the queue.
     fn offer(&self, lane: usize, parcel: &mut Parcel) -> Offered;
     /// Gives a parcel up that found no place; it is dropped and counted.

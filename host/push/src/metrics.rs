@@ -57,6 +57,7 @@ pub(crate) struct Families {
     loki: Kind,
     highest: Seconds,
     fallback: Gauges,
+    retimed: Counters,
     samples_in: Counter,
 }
 
@@ -74,6 +75,11 @@ impl Families {
                 "weir_remote_write_fallback",
                 "Whether the backend understands another version of remote write than the one set up, and gets that",
                 Gauges::default(),
+            ),
+            retimed: metrics.register(
+                "loki_write_retimed_entries",
+                "Lines whose time was more than ten minutes ahead of now, which got that of now",
+                Family::default(),
             ),
             samples_in: metrics.register(
                 "prometheus_remote_storage_samples_in",
@@ -102,6 +108,7 @@ impl Families {
             highest_sent: kind.highest_sent.get_or_create(&labels).clone(),
             fallback: is_remote_write.then(|| self.fallback.get_or_create(&labels).clone()),
             all: is_remote_write.then(|| (self.samples_in.clone(), self.highest.clone())),
+            retimed: (!is_remote_write).then(|| self.retimed.get_or_create(&labels).clone()),
             dropped: kind.dropped.clone(),
             again: kind.again.get_or_create(&labels).clone(),
             shards: kind.shards.each_ref().map(gauges),
@@ -231,6 +238,7 @@ pub(crate) struct SinkMetrics {
     /// Of all remote write sinks together.
     all: Option<(Counter, Seconds)>,
     fallback: Option<Gauge>,
+    retimed: Option<Counter>,
     dropped: Family<DropLabels, Counter>,
     again: Counter,
     shards: [Gauge; 3],
@@ -270,6 +278,12 @@ impl SinkMetrics {
     /// The backend refused so many entries.
     pub(crate) fn failed(&self, entries: u64) {
         self.failed.inc_by(entries);
+    }
+
+    pub(crate) fn retimed(&self, entries: u64) {
+        if let Some(retimed) = &self.retimed {
+            retimed.inc_by(entries);
+        }
     }
 
     pub(crate) fn dropped(&self, reason: &'static str, entries: u64) {

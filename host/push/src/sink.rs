@@ -178,6 +178,10 @@ impl Intake for Sink {
         self.binding().metrics.routed(records, newest_ms);
     }
 
+    fn retimed(&self, records: u64) {
+        self.binding().metrics.retimed(records);
+    }
+
     fn dropped(&self, reason: &'static str, records: u64) {
         if records > 0 {
             self.account.dropped_unqueued(reason, records);

@@ -22,6 +22,10 @@ use weir_sdk::{Error, Labels, LogRow, Logs, LogsBatch, LogsWanted, Plugin, Symbo
 /// The longest value that becomes a label: Loki refuses the stream of a longer one.
 const MAX_LABEL: usize = 2048;
 
+/// How far behind the time that a line says it may have been read, in nanoseconds: Loki takes no line that is further ahead of now, and
+/// what stands behind this plugin would take a year 2100 for the time that it is.
+const AHEAD: i64 = 10 * 60 * 1_000_000_000;
+
 /// Bytes of structured metadata of one line: Loki refuses a line with more.
 const MAX_METADATA: usize = 64 << 10;
 
@@ -121,7 +125,7 @@ impl Parse {
             StreamAs::StructuredMetadata => row.set_metadata(symbols.stream, name),
             StreamAs::Nothing => {}
         }
-        let time = time::rfc3339_time(time.as_bytes());
+        let time = time::rfc3339_time(time.as_bytes()).filter(|time| is_sane(*time, row));
         tally.times += u32::from(time.is_none());
         match held {
             None => self.take_apart(row, text, time, symbols, tally),
@@ -162,7 +166,7 @@ impl Parse {
             if let Some((number, format)) = &self.plan.time
                 && let Some(value) = self.found.value(text, *number)
             {
-                match format.read(value, row.timestamp()) {
+                match format.read(value, row.timestamp()).filter(|time| is_sane(*time, row)) {
                     Some(own) => time = Some(own),
                     None => tally.times += 1,
                 }
@@ -240,6 +244,11 @@ impl<'b> Symbols<'b> {
         }
         all
     }
+}
+
+/// Whether a line may have this time, which was read at another; where that is not known, it may have any.
+fn is_sane(time: i64, row: &LogRow<'_, '_>) -> bool {
+    row.timestamp() <= 0 || time <= row.timestamp().saturating_add(AHEAD)
 }
 
 /// Takes so many bytes of the room that there is, if there is as much.

@@ -390,3 +390,19 @@ proptest! {
         prop_assert_eq!(all(&mut plugin(config[form]), [line(&text), line(&format!("{{{text}"))]).len(), 2);
     }
 }
+
+#[test]
+fn a_time_that_is_ahead_of_the_reading_is_not_the_lines() {
+    let read = 1_700_000_000_000_000_000;
+    let mut plugin = plugin(r#"{"formats":["cri","json"],"timestamp":{"source":"ts","format":"UnixNs"}}"#);
+    let mut at = |cri: &str, ts: i64| {
+        let text = format!("{cri} stdout F {{\"ts\":{ts}}}");
+        let out = all(&mut plugin, [line(&text).at(read)]).pop().unwrap().expect("the line stays");
+        out.timestamp
+    };
+    assert_eq!(at("2023-11-14T22:13:19Z", read + 599_000_000_000), read + 599_000_000_000);
+    assert_eq!(counted("parse_timestamps_unread", &[]), 0.0);
+    assert_eq!(at("2023-11-14T22:13:19Z", read + 601_000_000_000), read - 1_000_000_000, "what the runtime says");
+    assert_eq!(at("2100-11-14T22:13:19Z", i64::MAX), read);
+    assert_eq!(counted("parse_timestamps_unread", &[]), 3.0);
+}

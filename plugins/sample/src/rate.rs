@@ -44,6 +44,10 @@ pub(crate) struct Rate {
     key: Vec<u8>,
 }
 
+/// How far behind another line one may be, in nanoseconds, before the other's time counts as wrong: a line of the year 2100 should not
+/// hold up all others until then.
+const WRONG: i64 = 3600 * 1_000_000_000;
+
 /// A bucket of time: a line takes `each` out of it, and time itself fills it.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -82,6 +86,9 @@ impl Rate {
         let (now, burst) = (row.timestamp(), self.burst);
         let (bucket, _) = self.buckets.entry(key, || Bucket { saved: burst, at: now });
         // sources have clocks of their own: one that is behind gains nothing and loses nothing
+        if bucket.at.saturating_sub(now) > WRONG {
+            bucket.at = now;
+        }
         let passed = now.saturating_sub(bucket.at).max(0);
         bucket.saved = bucket.saved.saturating_add(passed).min(self.burst);
         bucket.at = bucket.at.max(now);

@@ -76,7 +76,8 @@ impl Repeats {
         if !known {
             return Seen::Never;
         }
-        if now.saturating_sub(line.passed) < self.window {
+        // Also behind it: the first one's time may have been wrong, and is not waited for.
+        if now.saturating_sub(line.passed).saturating_abs() < self.window {
             line.since += 1;
             return Seen::Lately;
         }

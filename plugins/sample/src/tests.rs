@@ -128,3 +128,14 @@ fn errors_name_the_key() {
     assert!(error(r#"{"always":"(","keep":{"share":1}}"#).starts_with("config.always: "));
     assert!(error(r#"{"keep":{"share":1},"keeep":1}"#).starts_with("config.keeep: unknown field"));
 }
+
+#[test]
+fn a_line_with_the_time_of_another_century_holds_up_no_others() {
+    let later = 4_102_444_800 * SECOND;
+    let mut rate = plugin(r#"{"rate":{"lines":1}}"#);
+    let lines = [0, later, SECOND, 2 * SECOND, 3 * SECOND].map(|at| line("x", at));
+    assert_eq!(kept(&mut rate, lines).len(), 4, "but for the one that comes back: its second is over already");
+    let mut dedup = plugin(r#"{"dedup":{"window":"10s"}}"#);
+    let lines = [later, 100 * SECOND, 101 * SECOND, 120 * SECOND].map(|at| line("x", at));
+    assert_eq!(kept(&mut dedup, lines).len(), 3, "only the one that repeats within ten seconds goes");
+}

@@ -18,6 +18,7 @@ pub(crate) fn from() -> PipelineAccount {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) routed: AtomicU64,
+    pub(crate) retimed: AtomicU64,
     pub(crate) dropped: Mutex<Vec<(&'static str, u64)>>,
     pub(crate) full: AtomicBool,
     pub(crate) freed: Notify,
@@ -51,6 +52,10 @@ impl Intake for Memory {
 
     fn generated(&self, records: u64, newest_ms: i64) {
         self.routed(&from(), records, newest_ms);
+    }
+
+    fn retimed(&self, records: u64) {
+        self.retimed.fetch_add(records, Ordering::SeqCst);
     }
 
     fn dropped(&self, reason: &'static str, records: u64) {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 use weir_model::{LabelSet, LogBatch};
@@ -16,10 +17,38 @@ use crate::wire::FIELD_1;
 use weir_model::labels::put_varint;
 
 /// How long to let a queue be whose room went to another: long against an append, short against a fsync.
-const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
+const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Nanoseconds in a millisecond.
 const MILLI: i64 = 1_000_000;
+
+/// How far ahead of now a line's time may be, as for samples; Loki takes no line that is further off. One that is would take the lines
+/// behind it in its stream along, each a nanosecond later.
+const AHEAD: Duration = Duration::from_mins(10);
+
+/// Which times lines may have now.
+#[derive(Clone, Copy)]
+struct Sane {
+    now: i64,
+    latest: i64,
+}
+
+impl Sane {
+    fn now() -> Self {
+        // a clock before 1970 is one that is not set
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64;
+        Self { now, latest: now.saturating_add(AHEAD.as_nanos() as i64) }
+    }
+
+    fn has(self, time: i64) -> bool {
+        time <= self.latest
+    }
+
+    /// The time itself, or that of now.
+    fn of(self, time: i64) -> i64 {
+        if self.has(time) { time } else { self.now }
+    }
+}
 
 /// What decides the bytes of a request and where requests are cut; sinks for which it is equal share a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,19 +105,24 @@ impl Group {
 
     /// Writes a batch's lines into their streams' lanes. Lines of one stream stay in order; an entry that is not later
     /// than the one before it in its stream is moved to one nanosecond behind it, for Loki silently drops a line that
-    /// equals another in stream, time and text. Returns for how many sinks that is.
+    /// equals another in stream, time and text. One whose time is far ahead gets that of now. Returns for how many sinks that is.
     pub(crate) fn write(&self, batch: &LogBatch, from: &PipelineAccount) -> usize {
         if batch.is_empty() {
             return self.sinks.len();
         }
         let now = Instant::now();
-        let newest = batch.times.iter().copied().max().unwrap_or_default() / MILLI;
+        let sane = Sane::now();
+        let newest = batch.times.iter().map(|time| sane.of(*time)).max().unwrap_or_default() / MILLI;
+        let retimed = batch.times.iter().filter(|time| !sane.has(**time)).count() as u64;
         for sink in &self.sinks {
             sink.routed(from, batch.len() as u64, newest);
+            if retimed > 0 {
+                sink.retimed(retimed);
+            }
         }
         if batch.stream_of_line.is_empty() {
             if let Some(labels) = batch.streams.first() {
-                self.write_rows(batch, &self.stream(labels, now), 0..batch.len(), now);
+                self.write_rows(batch, &self.stream(labels, now), 0..batch.len(), now, sane);
             } else {
                 self.homeless(batch.len() as u64);
             }
@@ -100,7 +134,7 @@ impl Group {
             let rows = rows.get(start..*end).unwrap_or_default();
             start = *end;
             if !rows.is_empty() {
-                self.write_rows(batch, &self.stream(labels, now), rows.iter().map(|r| *r as usize), now);
+                self.write_rows(batch, &self.stream(labels, now), rows.iter().map(|r| *r as usize), now, sane);
             }
         }
         self.homeless((batch.len() - rows.len()) as u64);
@@ -151,7 +185,14 @@ impl Group {
         lock(&self.streams).get_or(labels, now, make).clone()
     }
 
-    fn write_rows(&self, batch: &LogBatch, stream: &Stream, rows: impl Iterator<Item = usize> + Clone, now: Instant) {
+    fn write_rows(
+        &self,
+        batch: &LogBatch,
+        stream: &Stream,
+        rows: impl Iterator<Item = usize> + Clone,
+        now: Instant,
+        sane: Sane,
+    ) {
         let index = (stream.hash % self.lanes.len() as u64) as usize;
         let Some(mutex) = self.lanes.get(index) else { return };
         let mut guard = lock(mutex);
@@ -159,7 +200,8 @@ impl Group {
         let clock = clocks.get_or(&stream.hash, now, || i64::MIN);
         times.clear();
         times.extend(rows.clone().map(|row| {
-            *clock = batch.times.get(row).copied().unwrap_or_default().max(clock.saturating_add(1));
+            let time = sane.of(batch.times.get(row).copied().unwrap_or_default());
+            *clock = time.max(clock.saturating_add(1));
             *clock
         }));
         let with_metadata: &[LabelSet] = if self.encoding.structured_metadata { &batch.metadata } else { &[] };

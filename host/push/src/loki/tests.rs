@@ -65,6 +65,26 @@ fn lines_are_grouped_by_stream_and_times_rise_strictly() {
 }
 
 #[test]
+fn a_time_that_is_far_ahead_is_nows_and_takes_no_line_along() {
+    let (sink, group) = rig(encoding());
+    group.write(&batch(&["a"], &[(0, i64::MAX, "1"), (0, i64::MAX - 1, "2"), (0, 1, "3")]), &from());
+    group.write(&batch(&["a"], &[(0, 4_102_444_800_000_000_000, "in 2100"), (0, i64::MAX, "4")]), &from());
+    group.flush();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as i64;
+    let seen = entries(&sink, r#"{file="a", zone="z"}"#);
+    assert_eq!(seen.iter().map(|e| e.line.as_str()).collect::<Vec<_>>(), ["1", "2", "3", "in 2100", "4"]);
+    let times: Vec<i64> = seen.iter().map(weir_receive::proto::loki::Entry::nanos).collect();
+    assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
+    assert!(times.iter().all(|t| (now - 600_000_000_000..=now).contains(t)), "{times:?}");
+    assert_eq!(sink.retimed.load(Ordering::SeqCst), 4);
+    // a clock that is a little ahead is left alone
+    group.write(&batch(&["b"], &[(0, now + 1_000_000_000, "soon")]), &from());
+    group.flush();
+    assert_eq!(entries(&sink, r#"{file="b", zone="z"}"#)[0].nanos(), now + 1_000_000_000);
+    assert_eq!(sink.retimed.load(Ordering::SeqCst), 4);
+}
+
+#[test]
 fn label_sets_that_are_one_stream_when_sent_share_a_clock() {
     let (sink, group) = rig(encoding());
     let both: LabelSet = [("file", "a"), ("zone", "z")].iter().collect();
