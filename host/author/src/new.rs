@@ -58,14 +58,38 @@ fn provided(language: &dyn Language) -> Result<Vec<NewFile>, AuthorError> {
     Ok(files)
 }
 
+/// Types that a template or its language has already: the plugin's own is then called `…Plugin`.
+const SPOKEN_FOR: &[&str] = &[
+    "Config",
+    "Err",
+    "Error",
+    "False",
+    "Labels",
+    "New",
+    "None",
+    "Ok",
+    "Plugin",
+    "Result",
+    "Self",
+    "Series",
+    "SeriesBatch",
+    "Some",
+    "String",
+    "True",
+    "Vec",
+];
+
 fn fill(text: &str, name: &str) -> String {
-    let pascal: String = name
+    let mut pascal: String = name
         .split(['-', '_'])
         .map(|part| {
             let mut chars = part.chars();
             chars.next().map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
         })
         .collect();
+    if SPOKEN_FOR.contains(&pascal.as_str()) {
+        pascal.push_str("Plugin");
+    }
     text.replace("{{name}}", name)
         .replace("{{snake}}", &name.replace('-', "_"))
         .replace("{{pascal}}", &pascal)
@@ -98,12 +122,13 @@ mod tests {
             assert!(check_name(bad).is_err(), "{bad}");
         }
         assert_eq!(fill("{{name}} {{snake}} {{pascal}}", "log-metrics"), "log-metrics log_metrics LogMetrics");
+        assert_eq!(fill("{{pascal}} {{pascal}}", "labels"), "LabelsPlugin LabelsPlugin");
     }
 
     #[test]
     fn what_a_language_has_already_is_no_name_in_it() {
         let dir = tempfile::tempdir().unwrap();
-        for (language, name) in [("rust", "weir-sdk"), ("rust", "self"), ("go", "weir"), ("go", "std")] {
+        for (language, name) in [("rust", "weir-sdk"), ("rust", "self")] {
             let error = new(by_name(language).unwrap(), &dir.path().join(name)).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(language) && error.contains("another name"), "{error}");
             assert!(!dir.path().join(name).exists());

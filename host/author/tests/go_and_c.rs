@@ -81,6 +81,17 @@ async fn new_projects_pass_their_fixtures() {
     }
 }
 
+/// What Go and its library, the SDK and the template call something else is a plugin's name as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_go_plugin_can_have_a_name_that_go_has() {
+    for name in ["net", "weir", "config"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join(name);
+        new::new(by_name("go").unwrap(), &dir).unwrap();
+        passes(&dir, fixtures(&dir)).await;
+    }
+}
+
 /// What the compiler says about the author's code is what the author reads.
 #[test]
 fn what_a_compiler_finds_is_told() {

@@ -32,10 +32,6 @@ impl Language for Go {
         "go"
     }
 
-    fn taken(&self) -> &'static [&'static str] {
-        &["weir", "std", "cmd"]
-    }
-
     fn toolchain(&self, _project: &Project) -> Vec<Missing> {
         let go =
             Tool { probe: &["go", "env", "GOVERSION"], what: "go 1.24 or later, which compiles Go,", install: INSTALL };
