@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 use weir_rig::config::{file_logs, loki, plugin_dir};
@@ -226,4 +226,70 @@ fn compiling_is_killed_past_its_time() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("plugin bomb: compiling took longer than 1 s (limits.compile_time)"), "{said}");
+}
+
+/// The plugin `mark` in this version, and a section of a mebibyte that means nothing: as large as plugins are whose functions are kept.
+fn large(beside: &Path, version: &str) -> Vec<u8> {
+    build::put_mark(beside, version);
+    let mut component = std::fs::read(beside.join("mark.wasm")).unwrap();
+    // A custom section: its length in LEB128, its name's, and its content.
+    component.extend([0, 0x81, 0x80, 0x40, 0]);
+    component.extend(vec![0; 1 << 20]);
+    component
+}
+
+/// Runs `weir compile-plugin` as weir does, and returns what it made and what it said.
+fn compile(component: &Path, more: &[&str]) -> (Vec<u8>, String) {
+    let limits = ["compile-plugin", "--memory", "268435456", "--cpu", "120"];
+    let mut command = Command::new(build::weir());
+    command.args(limits).args(more).stdin(Stdio::from(std::fs::File::open(component).unwrap()));
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    (output.stdout, said)
+}
+
+#[test]
+fn functions_that_were_compiled_before_are_the_same_as_compiled_anew() {
+    let dir = TempDir::new().unwrap();
+    let [one, two] = ["one", "two"].map(|version| {
+        let path = dir.path().join(version);
+        let component = large(&path, version);
+        std::fs::write(path.join("large.wasm"), component).unwrap();
+        path.join("large.wasm")
+    });
+    let kept = dir.path().join("kept");
+    std::fs::create_dir(&kept).unwrap();
+    let kept = ["--functions", kept.to_str().unwrap()];
+    let counts = |said: &str| -> (usize, usize) {
+        let (found, compiled) = said.split_once(" found, ").unwrap();
+        (found.parse().unwrap(), compiled.strip_suffix(" compiled").unwrap().parse().unwrap())
+    };
+    let (first, said) = compile(&one, &kept);
+    let (none, all) = counts(&said);
+    assert!(none == 0 && all > 100, "{said}");
+    let (second, said) = compile(&two, &kept);
+    let (found, compiled) = counts(&said);
+    println!("of {} functions of another version {compiled} are compiled", found + compiled);
+    assert!(found > 10 * compiled, "{said}");
+    for (path, made) in [(&one, first), (&two, second)] {
+        let (expected, said) = compile(path, &[]);
+        assert!(made == expected && said.is_empty(), "{}: {said}", path.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_plugins_functions_are_kept_beside_it() {
+    let scene = Scene::start("").await;
+    let kept = || {
+        let names = std::fs::read_dir(scene.dir.path().join("data/plugin-cache")).unwrap();
+        let paths = names.map(|e| e.unwrap().path());
+        paths.filter(|p| p.extension().is_some_and(|e| e == "functions")).count()
+    };
+    scene.runs("one").await;
+    assert_eq!(kept(), 0, "it compiles in a moment");
+    let beside = scene.dir.path().join("two");
+    scene.put(&large(&beside, "two"));
+    scene.runs("two").await;
+    assert_eq!(kept(), 1);
 }

@@ -4,12 +4,14 @@
 //! The component goes there, and the result comes back, by files without a name (`memfd_create`) that nobody else has. The process
 //! has no environment, is of the lowest priority, and bounds itself before it reads anything: processor time, memory, the
 //! size of what it writes. The parent bounds the time by the clock, with patience. One compiles at a time: it uses several processors
-//! itself.
+//! itself. For a large component it also gets the name of a directory, where it finds functions that were compiled before and keeps
+//! new ones (`functions`).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,12 +20,10 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Resource, Rlimit, Signal};
-use wasmtime::Engine;
-use wasmtime::component::Component;
 
-use crate::deserialize::compiled_component;
-use crate::engine::{Runtime, STACK};
+use crate::engine::Runtime;
 use crate::error::LoadReason;
+use crate::functions::{self, Bounds, Counts, Functions};
 use crate::settings::{Compiler, PluginSettings};
 
 /// How many times its limit a compilation may take by the clock: it is of the lowest priority, and on a busy machine a healthy plugin
@@ -47,27 +47,29 @@ const MAX_SAID: u64 = 4 << 10;
 #[derive(Debug)]
 pub(crate) struct Compilation {
     compiler: Compiler,
+    places: bool,
     stop: Arc<AtomicBool>,
     turn: Mutex<()>,
 }
 
 impl Compilation {
-    /// `stop` ends the wait for a compilation.
-    pub(crate) fn new(compiler: Compiler, stop: Arc<AtomicBool>) -> Self {
-        Self { compiler, stop, turn: Mutex::default() }
+    /// `stop` ends the wait for a compilation. `places` is that of the engines which will run what is compiled; a process does without.
+    pub(crate) fn new(compiler: Compiler, places: bool, stop: Arc<AtomicBool>) -> Self {
+        Self { compiler, places, stop, turn: Mutex::default() }
     }
 
-    /// The component of these bytes, within the plugin's limits.
+    /// What a component compiles to, within the plugin's limits. `dir` is where functions that were compiled before are found and kept.
     pub(crate) fn run(
         &self,
-        engine: &Engine,
         bytes: Vec<u8>,
+        dir: Option<&Path>,
         settings: &PluginSettings,
-    ) -> Result<Component, LoadReason> {
+    ) -> Result<Vec<u8>, LoadReason> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = dir.filter(|_| bytes.len() >= functions::WORTHWHILE);
         match &self.compiler {
-            Compiler::InProcess => self.in_process(engine, bytes, settings.compile_timeout),
-            Compiler::Process { command } => self.by_process(engine, command, &bytes, settings),
+            Compiler::InProcess => self.in_process(bytes, dir, settings.compile_timeout),
+            Compiler::Process { command } => self.by_process(command, &bytes, dir, settings),
         }
     }
 
@@ -76,13 +78,17 @@ impl Compilation {
     }
 
     /// On a thread of its own. One that takes too long cannot be stopped, only left behind: it runs nothing and ends some day.
-    fn in_process(&self, engine: &Engine, bytes: Vec<u8>, timeout: Duration) -> Result<Component, LoadReason> {
+    fn in_process(&self, bytes: Vec<u8>, dir: Option<&Path>, timeout: Duration) -> Result<Vec<u8>, LoadReason> {
         let (done, result) = mpsc::sync_channel(1);
-        let engine = engine.clone();
+        let (dir, places) = (dir.map(Path::to_owned), self.places);
         std::thread::Builder::new()
             .name("weir-compile".to_owned())
             .spawn(move || {
-                let _ = done.send(Component::from_binary(&engine, &bytes));
+                let compiled = compile(&bytes, places, dir.as_deref(), Bounds::default());
+                let _ = done.send(compiled.map(|(compiled, functions)| {
+                    functions.keep();
+                    compiled
+                }));
             })
             .map_err(|e| LoadReason::Compile(e.to_string()))?;
         let until = Instant::now() + timeout;
@@ -90,7 +96,7 @@ impl Compilation {
             // Short waits, for weir may be stopped meanwhile.
             let left = until.saturating_duration_since(Instant::now());
             match result.recv_timeout(left.min(Duration::from_millis(50))) {
-                Ok(compiled) => return compiled.map_err(|e| LoadReason::Compile(format!("{e:#}"))),
+                Ok(compiled) => return compiled.map_err(LoadReason::Compile),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(LoadReason::Compile("the compiler failed".to_owned()));
                 }
@@ -104,11 +110,11 @@ impl Compilation {
 
     fn by_process(
         &self,
-        engine: &Engine,
         command: &[OsString],
         bytes: &[u8],
+        dir: Option<&Path>,
         settings: &PluginSettings,
-    ) -> Result<Component, LoadReason> {
+    ) -> Result<Vec<u8>, LoadReason> {
         let system = |e: io::Error| LoadReason::Compile(format!("the compiling process cannot be started: {e}"));
         let (program, first) = command.split_first().ok_or_else(|| system(io::ErrorKind::NotFound.into()))?;
         let mut input = unnamed("component").map_err(system)?;
@@ -117,10 +123,13 @@ impl Compilation {
         let mut said = unnamed("said").map_err(system)?;
         // The limit, for each of its threads.
         let cpu = settings.compile_timeout.as_secs().saturating_mul(2).max(1);
+        // What compiles without that must compile with it: keeping functions takes 7 % more.
+        let cpu = if dir.is_some() { cpu.saturating_add(cpu.div_ceil(10)) } else { cpu };
         let child = Command::new(program)
             .arg0("weir")
             .args(first)
             .args(["--memory", &settings.compile_memory.to_string(), "--cpu", &cpu.to_string()])
+            .args(dir.into_iter().flat_map(|dir| [OsStr::new("--functions"), dir.as_os_str()]))
             .env_clear()
             .env("RAYON_NUM_THREADS", THREADS)
             .stdin(Stdio::from(input))
@@ -128,15 +137,21 @@ impl Compilation {
             .stderr(Stdio::from(said.try_clone().map_err(system)?))
             .spawn()
             .map_err(system)?;
-        let status = self.wait(child, settings.compile_timeout)?;
-        if !status.success() {
-            return Err(failure(status, &text(&mut said), settings));
+        let process = child.id();
+        let ended = self.wait(child, settings.compile_timeout).and_then(|status| {
+            let said = text(&mut said);
+            if status.success() { Ok(said) } else { Err(failure(status, &said, settings)) }
+        });
+        match (&ended, dir) {
+            (Ok(said), Some(_)) => tracing::debug!(functions = said, "a plugin is compiled"),
+            (Err(_), Some(dir)) => functions::forget(dir, process),
+            (_, None) => {}
         }
+        ended?;
         let mut compiled = Vec::new();
         let read = output.seek(SeekFrom::Start(0)).and_then(|_| output.read_to_end(&mut compiled));
         read.map_err(|e| LoadReason::Compile(format!("what the compiling process wrote cannot be read: {e}")))?;
-        compiled_component(engine, &compiled)
-            .map_err(|e| LoadReason::Compile(format!("the compiling process is not of this weir: {e:#}")))
+        Ok(compiled)
     }
 
     /// Waits for the process; past its time and weir's patience, or when weir stops, it is killed.
@@ -202,7 +217,10 @@ pub enum CompileError {
 
 /// What a compiling process does: compiles the component on standard input to standard output, within so many bytes of memory and so
 /// many seconds of processor time. Lowers its own priority and limits first, so it is for nothing else in the process.
-pub fn compile_here(memory: u64, cpu: u64) -> Result<(), CompileError> {
+///
+/// `functions` is the directory where functions that were compiled before are found and kept (`functions`). What of them was of use is told
+/// on standard error.
+pub fn compile_here(memory: u64, cpu: u64, functions: Option<&Path>) -> Result<(), CompileError> {
     let limit = |resource, most: u64, at_last: u64| {
         let limit = Rlimit { current: Some(most), maximum: Some(at_last) };
         rustix::process::setrlimit(resource, limit).map_err(io::Error::from)
@@ -219,10 +237,31 @@ pub fn compile_here(memory: u64, cpu: u64) -> Result<(), CompileError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
-    // One instance's worth of pool: nothing is instantiated here, and its size is no part of what is compiled.
-    let runtime = Runtime::new(1, STACK, false).map_err(|e| CompileError::Component(e.to_string()))?;
-    let compiled =
-        runtime.engine().precompile_component(&component).map_err(|e| CompileError::Component(format!("{e:#}")))?;
+    // More than the limit of a file's size would end the process.
+    let bounds = Bounds::default();
+    let bounds = Bounds { segment: bounds.segment.min(output), ..bounds };
+    let (compiled, kept) = compile(&component, false, functions, bounds).map_err(CompileError::Component)?;
     io::stdout().lock().write_all(&compiled)?;
+    let Counts { found, compiled } = kept.keep();
+    if functions.is_some() {
+        write!(io::stderr().lock(), "{found} found, {compiled} compiled")?;
+    }
     Ok(())
+}
+
+/// Compiles for all engines of weir's; with a directory, with the functions that are found in it. Those are to be kept once the result is where
+/// it belongs.
+pub(crate) fn compile(
+    component: &[u8],
+    places: bool,
+    dir: Option<&Path>,
+    bounds: Bounds,
+) -> Result<(Vec<u8>, Arc<Functions>), String> {
+    let functions = Arc::new(Functions::default());
+    let runtime = Runtime::compiling(places, dir.map(|_| functions.clone())).map_err(|e| e.to_string())?;
+    if let Some(dir) = dir {
+        functions.open(dir, runtime.engine(), bounds);
+    }
+    let compiled = runtime.engine().precompile_component(component).map_err(|e| format!("{e:#}"))?;
+    Ok((compiled, functions))
 }

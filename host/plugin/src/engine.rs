@@ -9,6 +9,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::error::LoadReason;
+use crate::functions::Functions;
 
 /// How often the epoch moves on: a time limit is kept to within one tick and what the system's scheduler adds. Shorter ticks
 /// wake an idle process more often.
@@ -47,8 +48,21 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// An engine for at most `max_instances` instances at a time, and for guests with so much stack. See [`Runtimes::with_places`].
     pub(crate) fn new(max_instances: u32, stack: usize, places: bool) -> Result<Self, LoadReason> {
-        let failed = |e: wasmtime::Error| LoadReason::Runtime(format!("{e:#}"));
-        let engine = Engine::new(&config(max_instances, stack, places)).map_err(failed)?;
+        Self::of(&config(max_instances, stack, places))
+    }
+
+    /// An engine that compiles for all the others, and may find functions that were compiled before. Of one instance's worth of pool: nothing
+    /// is instantiated there, and its size is no part of what is compiled.
+    pub(crate) fn compiling(places: bool, functions: Option<Arc<Functions>>) -> Result<Self, LoadReason> {
+        let mut config = config(1, STACK, places);
+        if let Some(functions) = functions {
+            config.enable_incremental_compilation(functions).map_err(|e| failed(&e))?;
+        }
+        Self::of(&config)
+    }
+
+    fn of(config: &Config) -> Result<Self, LoadReason> {
+        let engine = Engine::new(config).map_err(|e| failed(&e))?;
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = std::thread::Builder::new()
             .name("weir-epoch".to_owned())
@@ -69,6 +83,10 @@ impl Runtime {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+fn failed(error: &wasmtime::Error) -> LoadReason {
+    LoadReason::Runtime(format!("{error:#}"))
 }
 
 /// The engines of a process by the stack of their guests: wasmtime has one size an engine, and measures it where a call begins. They share

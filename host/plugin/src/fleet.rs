@@ -72,7 +72,7 @@ impl Fleet {
         let runtimes = Runtimes::new(settings.max_instances).with_places(settings.places);
         let usual = runtimes.with(STACK).map_err(|e| vec![e.of("")])?;
         let threads = GuestThreads::new().map_err(|e| vec![e.of("")])?;
-        let store = Store::open(usual.engine(), settings.cache_dir.as_deref(), settings.compiler.clone(), stop);
+        let store = Store::open(usual.engine(), &settings, stop);
         let mut fleet = Self {
             settings: Settings::default(),
             runtimes,

@@ -21,7 +21,7 @@ use crate::http::HttpFamilies;
 use crate::kept::KeptStates;
 use crate::metrics::PluginMetrics;
 use crate::seat::{Seats, Ticker};
-use crate::settings::{Compiler, PluginSettings, Ticks};
+use crate::settings::{PluginSettings, Settings, Ticks};
 use crate::state::{Crossing, Services};
 use crate::store::{Compiled, Store};
 use crate::threads::GuestThreads;
@@ -57,7 +57,7 @@ impl Host {
     fn new() -> Self {
         let runtimes = Runtimes::new(16);
         let runtime = runtimes.with(STACK).unwrap();
-        let store = Store::open(runtime.engine(), None, Compiler::InProcess, Arc::default());
+        let store = Store::open(runtime.engine(), &Settings::default(), Arc::default());
         let metrics = Metrics::new();
         Self {
             compiled: store.load(runtime.engine(), component(), &PluginSettings::default()).unwrap(),

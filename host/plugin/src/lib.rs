@@ -1,6 +1,6 @@
 //! Plugins: WebAssembly components behind [`weir_pipeline::guest::Guest`]. The only crate that knows wasmtime.
 //!
-//! [`Plugins`] owns everything: one engine (`engine`), a store of compiled components (`store`), the directory's watcher
+//! [`Plugins`] owns everything: one engine (`engine`), a store of compiled components (`store`) and functions (`functions`), the directory's watcher
 //! (`directory`), and for each plugin a guest (`guest`) with its instances, its limits and its circuit breaker. What is
 //! published is a [`PluginSet`]: immutable, so that a pipeline works on one set while the next is made.
 //!
@@ -33,6 +33,7 @@ mod engine;
 mod error;
 mod fleet;
 mod foreign;
+mod functions;
 mod grants;
 mod guest;
 mod guest_log;

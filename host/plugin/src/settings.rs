@@ -20,7 +20,8 @@ pub struct Settings {
     pub dir: Option<PathBuf>,
     /// Components that come with the program. A file of the same name in [`Settings::dir`] takes their place.
     pub embedded: Vec<PluginSource>,
-    /// Where compiled components are kept; made with mode 0700 where it is missing. `None`: compiled at each start.
+    /// Where compiled components are kept, and functions of large ones; made with mode 0700 where it is missing. `None`: compiled at
+    /// each start.
     pub cache_dir: Option<PathBuf>,
     /// Settings by plugin name (the file's name without `.wasm`). Whoever is named here must be there at start, and keeps
     /// running when its file goes.
@@ -85,7 +86,7 @@ pub enum Compiler {
     InProcess,
     /// By a process for each component, of low priority, bounded in time and memory, one at a time.
     Process {
-        /// The program and its first arguments; `--memory BYTES --cpu SECONDS` are added. It must do what
+        /// The program and its first arguments; `--memory BYTES --cpu SECONDS`, and perhaps `--functions DIR`, are added. It must do what
         /// [`compile_here`](crate::compile_here) does, in the same version.
         command: Vec<OsString>,
     },

@@ -2,7 +2,7 @@
 //!
 //! A file is named `<sha256 of the component>-<hash of engine version and configuration>.cwasm` and holds a magic, the SHA-256
 //! of what follows, and what wasmtime serialized. It is written beside and renamed, so half a file is never met under that
-//! name; one that is damaged nevertheless is compiled and written anew.
+//! name; one that is damaged nevertheless is compiled and written anew. Beside them lie the functions of large ones (`functions`).
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,10 +19,14 @@ use wasmtime::component::Component;
 use crate::compile::Compilation;
 use crate::deserialize::compiled_component;
 use crate::error::LoadReason;
+use crate::functions;
 use crate::outline::Outline;
-use crate::settings::{Compiler, PluginSettings};
+use crate::settings::{PluginSettings, Settings};
 
 const MAGIC: &[u8; 8] = b"weircwa1";
+
+/// Ends the names of compiled components.
+const EXTENSION: &str = ".cwasm";
 
 /// Compiled components that are kept: the plugins of a process, and what they were before the last changes.
 const MAX_KEPT: usize = 64;
@@ -58,17 +62,17 @@ impl Compiled {
 }
 
 impl Store {
-    /// A store with its cache in `cache_dir`, for engines that compile as this one. Without a usable directory everything is compiled at each start. `stop` ends
+    /// A store with its cache in the settings' `cache_dir`, for engines that compile as this one. Without a usable directory everything is compiled at each start. `stop` ends
     /// the wait for a compilation.
-    pub(crate) fn open(engine: &Engine, cache_dir: Option<&Path>, compiler: Compiler, stop: Arc<AtomicBool>) -> Self {
-        let cache = cache_dir.and_then(|dir| match Cache::open(dir, engine) {
+    pub(crate) fn open(engine: &Engine, settings: &Settings, stop: Arc<AtomicBool>) -> Self {
+        let cache = settings.cache_dir.as_deref().and_then(|dir| match Cache::open(dir, engine) {
             Ok(cache) => Some(cache),
             Err(error) => {
                 tracing::warn!(dir = %dir.display(), %error, "no cache of compiled plugins");
                 None
             }
         });
-        Self { cache, compiler: Compilation::new(compiler, stop) }
+        Self { cache, compiler: Compilation::new(settings.compiler.clone(), settings.places, stop) }
     }
 
     /// The component of these bytes, for an engine. What `settings` and the outline find wrong with it is found before it is compiled.
@@ -86,9 +90,11 @@ impl Store {
         if let Some(component) = self.cache.as_ref().and_then(|c| c.get(engine, &sha256)) {
             return Ok(Compiled { component, sha256, cached: true, outline });
         }
-        let component = self.compiler.run(engine, bytes, settings)?;
+        let compiled = self.compiler.run(bytes, self.cache.as_ref().map(|c| c.dir.as_path()), settings)?;
+        let component = compiled_component(engine, &compiled)
+            .map_err(|e| LoadReason::Compile(format!("what was compiled is not of this weir: {e:#}")))?;
         if let Some(cache) = &self.cache {
-            cache.put(&component, &sha256);
+            cache.put(&compiled, &sha256);
         }
         Ok(Compiled { component, sha256, cached: false, outline })
     }
@@ -117,8 +123,8 @@ pub(crate) fn check_pin(sha256: &str, pinned: Option<&str>) -> Result<(), LoadRe
 #[derive(Debug)]
 struct Cache {
     dir: PathBuf,
-    /// Ends the names of files that this engine can use.
-    suffix: String,
+    /// In the names of files that this engine can use.
+    engine: String,
     /// Files written, which tells those apart that are written at once.
     written: AtomicUsize,
 }
@@ -128,13 +134,7 @@ impl Cache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         // Also fails where the directory is somebody else's.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let cache = Self {
-            dir: dir.to_owned(),
-            suffix: format!("-{:016x}.cwasm", hasher.finish()),
-            written: AtomicUsize::default(),
-        };
+        let cache = Self { dir: dir.to_owned(), engine: engine_hash(engine), written: AtomicUsize::default() };
         cache.tidy()?;
         Ok(cache)
     }
@@ -142,13 +142,16 @@ impl Cache {
     /// Removes what this engine cannot use, what was left half-written, and the oldest beyond [`MAX_KEPT`].
     fn tidy(&self) -> std::io::Result<()> {
         let mut kept = Vec::new();
+        let [compiled, functions] = [EXTENSION, functions::EXTENSION].map(|e| format!("-{}{e}", self.engine));
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.ends_with(&self.suffix) {
+            if name.ends_with(&compiled) {
                 kept.push((entry.metadata()?.modified()?, entry.path()));
-            } else if name.ends_with(".cwasm") || name.ends_with(".tmp") {
+            } else if !name.ends_with(&functions)
+                && [EXTENSION, functions::EXTENSION, ".tmp"].iter().any(|e| name.ends_with(e))
+            {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -161,7 +164,7 @@ impl Cache {
     }
 
     fn path(&self, sha256: &str) -> PathBuf {
-        self.dir.join(format!("{sha256}{}", self.suffix))
+        self.dir.join(format!("{sha256}-{}{EXTENSION}", self.engine))
     }
 
     fn get(&self, engine: &Engine, sha256: &str) -> Option<Component> {
@@ -175,29 +178,31 @@ impl Cache {
         component
     }
 
-    fn put(&self, component: &Component, sha256: &str) {
+    fn put(&self, compiled: &[u8], sha256: &str) {
         let path = self.path(sha256);
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = self.dir.join(format!("{sha256}.{}.{number}.tmp", std::process::id()));
-        let written = component.serialize().map_err(|e| e.to_string()).and_then(|compiled| {
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&temporary)
-                .map_err(|e| e.to_string())?;
+        let write = || {
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
             // Not synced: after a crash the checksum finds what is missing.
-            for part in [&MAGIC[..], &Sha256::digest(&compiled), &compiled] {
-                file.write_all(part).map_err(|e| e.to_string())?;
+            for part in [&MAGIC[..], &Sha256::digest(compiled), compiled] {
+                file.write_all(part)?;
             }
-            fs::rename(&temporary, &path).map_err(|e| e.to_string())
-        });
-        if let Err(error) = written {
+            fs::rename(&temporary, &path)
+        };
+        if let Err(error) = write() {
             let _ = fs::remove_file(&temporary);
-            tracing::warn!(path = %path.display(), error, "a compiled plugin could not be kept: it is compiled again at the next start");
+            tracing::warn!(path = %path.display(), %error, "a compiled plugin could not be kept: it is compiled again at the next start");
         }
     }
+}
+
+/// Tells those engines apart that compile differently: by wasmtime's version, its configuration and the processor's features.
+pub(crate) fn engine_hash(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// What is in a file of the cache, where it is whole.

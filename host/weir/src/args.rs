@@ -51,6 +51,9 @@ pub(crate) enum Command {
         /// Seconds of processor time that it may have
         #[arg(long)]
         cpu: u64,
+        /// Where functions that were compiled before are found and kept
+        #[arg(long, value_name = "DIR")]
+        functions: Option<PathBuf>,
     },
     /// Run with embedded defaults: scrape weir itself and a node exporter on :9100, tail this machine's logs, deliver to a
     /// receiver inside weir that shows what arrives

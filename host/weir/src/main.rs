@@ -50,8 +50,8 @@ fn dispatch(args: Args) -> Result<(), Failure> {
     };
     match command {
         Command::Run { config } => to_its_end(run::run(&config)),
-        Command::CompilePlugin { memory, cpu } => {
-            weir_plugin::compile_here(memory, cpu).map_err(|why| Failure::new(why.to_string()))
+        Command::CompilePlugin { memory, cpu, functions } => {
+            weir_plugin::compile_here(memory, cpu, functions.as_deref()).map_err(|why| Failure::new(why.to_string()))
         }
         Command::Check { config } => runtime()?.block_on(async { check::check(&config) }),
         Command::Queue(QueueCommand::Drain { config, timeout }) => runtime()?.block_on(queues::drain(&config, timeout)),
