@@ -76,9 +76,18 @@ impl Seat {
         Turn(holder)
     }
 
-    /// Whether this version has the place, or nobody.
+    /// Whether this version has the place, or nobody. Waits for a call that is under way there.
     fn is_open_to(&self, version: u64) -> bool {
         lock(&self.holder).is_none_or(|v| v == version)
+    }
+
+    /// Whether another version has the place; while a call is under way there nobody can tell.
+    fn is_others(&self, version: u64) -> bool {
+        match self.holder.try_lock() {
+            Ok(holder) => holder.is_some_and(|v| v != version),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().is_some_and(|v| v != version),
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 
     fn is_held_by(&self, version: u64) -> bool {
@@ -189,8 +198,8 @@ enum Order {
     Stop,
 }
 
-/// The thread that calls `tick`. One for all plugins: a tick is a call with a time limit like any other. Those of a plugin that may
-/// wait for answers have a thread each, so that no other plugin's ticks wait with it.
+/// The thread that knows when ticks are due. Each tick has a thread of its own while it lasts: it waits for its place, for a turn among
+/// the calls that are long, and perhaps for answers, and no other plugin's ticks should wait with it.
 pub(crate) struct Ticker {
     orders: Mutex<Sender<Order>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -244,17 +253,24 @@ impl fmt::Debug for Ticker {
 struct Due {
     guest: Arc<WasmGuest>,
     at: Option<Instant>,
-    /// A tick that waits for answers.
+    /// The tick that was called last, perhaps over already.
     under_way: Option<JoinHandle<()>>,
 }
 
-/// Calls a guest: on a thread of its own where it may wait, and where the system has one to give.
-fn apart<T: Send + 'static>(guest: &Arc<WasmGuest>, call: fn(&WasmGuest) -> T) -> Result<T, JoinHandle<T>> {
-    if !guest.waits() {
-        return Ok(call(guest));
-    }
+/// Calls a guest behind its tick that is under way, on a thread of its own where the system has one to give.
+fn apart<T: Send + 'static>(
+    guest: &Arc<WasmGuest>,
+    behind: Option<JoinHandle<()>>,
+    call: fn(&WasmGuest) -> T,
+) -> Result<T, JoinHandle<T>> {
     let own = guest.clone();
-    let thread = std::thread::Builder::new().name("weir-tick".to_owned()).spawn(move || call(&own));
+    let thread = std::thread::Builder::new().name("weir-tick".to_owned()).spawn(move || {
+        if let Some(behind) = behind {
+            // it cannot have panicked: whatever a guest does is an error
+            let _ = behind.join();
+        }
+        call(&own)
+    });
     thread.map_or_else(|_| Ok(call(guest)), Err)
 }
 
@@ -273,10 +289,17 @@ fn run(inbox: &Receiver<Order>, ticks: Ticks) {
                 all.push(Due { guest, at, under_way: None });
             }
             Ok(Order::End(guest)) => {
-                all.retain(|due| !Arc::ptr_eq(&due.guest, &guest));
+                let mut behind = None;
+                all.retain_mut(|due| {
+                    let ends = Arc::ptr_eq(&due.guest, &guest);
+                    if ends {
+                        behind = due.under_way.take();
+                    }
+                    !ends
+                });
                 match ticks {
                     // Nobody waits for it: the place says when it is free.
-                    Ticks::ByClock => _ = apart(&guest, |guest| end(guest, since_epoch()).is_some()),
+                    Ticks::ByClock => _ = apart(&guest, behind, |guest| end(guest, since_epoch()).is_some()),
                     Ticks::WhenAsked => leave(&guest),
                 }
             }
@@ -284,8 +307,10 @@ fn run(inbox: &Receiver<Order>, ticks: Ticks) {
                 for due in &mut all {
                     due.at = None;
                 }
-                let end = |due: &Due| apart(&due.guest, |guest| end(guest, since_epoch()).is_some());
-                let ended: Vec<_> = all.iter().map(end).collect();
+                let end = |due: &mut Due| {
+                    apart(&due.guest, due.under_way.take(), |guest| end(guest, since_epoch()).is_some())
+                };
+                let ended: Vec<_> = all.iter_mut().map(end).collect();
                 let any = ended.into_iter().map(|e| e.unwrap_or_else(|thread| thread.join().unwrap_or(false)));
                 let _ = done.send(any.fold(false, |any, called| any | called));
             }
@@ -306,14 +331,12 @@ fn tick_if_due(due: &mut Due) {
     if at > now {
         return;
     }
-    if due.guest.waits() {
-        // Here even the look at the place could wait, for a call that is under way.
-        if due.under_way.as_ref().is_none_or(JoinHandle::is_finished) {
-            due.under_way = apart(&due.guest, |guest| _ = tick_if_open(guest)).err();
-        }
-    } else if !tick_if_open(&due.guest) {
+    if due.guest.seated().is_some_and(|seated| seated.seat.is_others(seated.version)) {
         due.at = Some(now + PUT_OFF);
         return;
+    }
+    if due.under_way.as_ref().is_none_or(JoinHandle::is_finished) {
+        due.under_way = apart(&due.guest, None, tick_if_open).err();
     }
     // on the grid of its phase; what was missed is left out
     let missed = now.saturating_duration_since(at).as_nanos() / interval.as_nanos().max(1);
@@ -321,12 +344,11 @@ fn tick_if_due(due: &mut Due) {
 }
 
 /// Calls a guest if its place is nobody else's.
-fn tick_if_open(guest: &WasmGuest) -> bool {
-    let open = guest.seated().is_some_and(|seated| seated.seat.is_open_to(seated.version));
-    if open {
+fn tick_if_open(guest: &WasmGuest) {
+    if guest.seated().is_some_and(|seated| seated.seat.is_open_to(seated.version)) {
+        // What it came to is the guest's to count and to tell.
         let _ = guest.tick(since_epoch(), false);
     }
-    open
 }
 
 /// The last tick of a version at its place, if it is there and has gathered anything; then the place is free. Gives how the call

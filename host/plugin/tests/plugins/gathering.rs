@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use weir_pipeline::guest::{CallError, Emission, Emitter, Guest, LabelSets, LogsBatch, Symbols};
-use weir_plugin::{EmitTo, Plugins};
+use weir_plugin::{EmitTo, PluginSource, Plugins};
 use weir_telemetry::Metrics;
 
 use super::{One, config, embedded, support};
@@ -147,6 +147,53 @@ fn a_plugin_is_called_over_time_and_once_more_at_its_end() {
     assert!(rig.one.plugins.end_ticks());
     rig.heard.wait(|e| e.samples.iter().any(|s| s.values == [3.0, 1.0]));
     assert!(!rig.one.plugins.end_ticks(), "nothing was gathered since");
+}
+
+#[test]
+fn a_tick_that_lasts_holds_up_no_other_plugins() {
+    let (metrics, heard) = (Metrics::new(), Arc::new(HeardOf::default()));
+    let mut settings = embedded(support::wasm("gathers"), config("{}"));
+    let well = PluginSource { name: "well".to_owned(), ..settings.embedded[0].clone() };
+    settings.embedded.push(well);
+    settings.emit_to = EmitTo(Some(heard.clone()));
+    let plugins = Plugins::open(settings, &metrics).unwrap();
+    let guests = plugins.current().guests.clone();
+    let [stalls, well] = ["p", "well"].map(|name| {
+        guests.iter().find(|g| g.name() == name).unwrap().in_pipeline("logs").expect("one instance for each pipeline")
+    });
+    call(&stalls, &["stall"]).unwrap();
+    let ticks = |plugin: &str, result: &str| {
+        let line = format!("weir_plugin_calls_total{{plugin=\"{plugin}\",interface=\"tick\",result=\"{result}\"}}");
+        super::metric(&metrics, &line).unwrap_or(0.0)
+    };
+    // one may have come before the call
+    let before = ticks("p", "ok");
+    call(&well, &["emit"]).unwrap();
+    // by then at least one of the other's is due, and lasts for twenty seconds
+    heard.wait(4);
+    assert_eq!((ticks("p", "ok"), ticks("p", "timeout")), (before, 0.0), "the one that lasts is under way");
+    assert!(ticks("well", "ok") >= 4.0);
+}
+
+/// Counts the emissions of the plugin `well`.
+#[derive(Default)]
+struct HeardOf(Mutex<usize>, Condvar);
+
+impl Emitter for HeardOf {
+    fn emit(&self, plugin: &str, _: Emission) {
+        *self.0.lock().unwrap() += usize::from(plugin == "well");
+        self.1.notify_all();
+    }
+}
+
+impl HeardOf {
+    fn wait(&self, ticks: usize) {
+        let heard = self.0.lock().unwrap();
+        // one came out of the call that the test made
+        let (heard, late) = self.1.wait_timeout_while(heard, Duration::from_mins(1), |n| *n < ticks + 1).unwrap();
+        drop(heard);
+        assert!(!late.timed_out(), "ticks did not come");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Emits, keeps and gathers by the word of each line: what the host makes of it is checked by its tests.
 //!
 //! `emit` counts it and emits `seen_total`; `line` emits a line; `bad` emits a series without a name; `trap` and `refuse` emit and
-//! keep, and fail then; `flood` emits more than anybody may; `forget` takes back its verdicts, in the call and in the next tick.
+//! keep, and fail then; `stall` makes ticks that never end; `flood` emits more than anybody may; `forget` takes back its verdicts, in the call and in the next tick.
 
 wit_bindgen::generate!({
     path: "../../../../wit/v0.1.2",
@@ -30,6 +30,7 @@ struct Plugin;
 thread_local! {
     static SEEN: Cell<u32> = const { Cell::new(0) };
     static FORGET: Cell<bool> = const { Cell::new(false) };
+    static STALL: Cell<bool> = const { Cell::new(false) };
 }
 
 fn samples(names: &[&str], values: &[f64]) -> SampleColumns {
@@ -101,6 +102,7 @@ impl logs::Guest for Plugin {
                     seen();
                     return Err("as the line says".to_owned());
                 }
+                "stall" => STALL.set(true),
                 "forget" => {
                     // does nothing here
                     verdicts::forget();
@@ -124,6 +126,9 @@ impl tick::Guest for Plugin {
 
     fn tick(now: i64, last: bool) -> Result<(), String> {
         assert!(now > 1_700_000_000_000);
+        while STALL.get() {
+            std::hint::black_box(now);
+        }
         if FORGET.take() {
             verdicts::forget();
         }
