@@ -141,26 +141,19 @@ impl Cache {
 
     /// Removes what this engine cannot use, what was left half-written, and the oldest beyond [`MAX_KEPT`].
     fn tidy(&self) -> std::io::Result<()> {
-        let mut kept = Vec::new();
         let [compiled, functions] = [EXTENSION, functions::EXTENSION].map(|e| format!("-{}{e}", self.engine));
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.ends_with(&compiled) {
-                kept.push((entry.metadata()?.modified()?, entry.path()));
-            } else if !name.ends_with(&functions)
+            if !name.ends_with(&compiled)
+                && !name.ends_with(&functions)
                 && [EXTENSION, functions::EXTENSION, ".tmp"].iter().any(|e| name.ends_with(e))
             {
                 fs::remove_file(entry.path())?;
             }
         }
-        kept.sort();
-        let surplus = kept.len().saturating_sub(MAX_KEPT);
-        for (_, path) in kept.into_iter().take(surplus) {
-            fs::remove_file(path)?;
-        }
-        Ok(())
+        self.shed()
     }
 
     fn path(&self, sha256: &str) -> PathBuf {
@@ -195,6 +188,29 @@ impl Cache {
             let _ = fs::remove_file(&temporary);
             tracing::warn!(path = %path.display(), %error, "a compiled plugin could not be kept: it is compiled again at the next start");
         }
+        // A version after each edit, for weeks: what is removed too much is compiled again at the next start.
+        if number % (MAX_KEPT / 4) == MAX_KEPT / 4 - 1
+            && let Err(error) = self.shed()
+        {
+            tracing::warn!(dir = %self.dir.display(), %error, "compiled plugins of before cannot be removed");
+        }
+    }
+
+    /// Removes the oldest beyond [`MAX_KEPT`].
+    fn shed(&self) -> std::io::Result<()> {
+        let (mut kept, compiled) = (Vec::new(), format!("-{}{EXTENSION}", self.engine));
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(&compiled) {
+                kept.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        kept.sort();
+        let surplus = kept.len().saturating_sub(MAX_KEPT);
+        for (_, path) in kept.into_iter().take(surplus) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 }
 
@@ -219,4 +235,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Runtime, STACK};
+
+    #[test]
+    fn a_version_after_each_edit_fills_no_disk() {
+        let (dir, runtime) = (tempfile::tempdir().unwrap(), Runtime::new(1, STACK).unwrap());
+        let cache = Cache::open(dir.path(), runtime.engine()).unwrap();
+        for version in 0..3 * MAX_KEPT {
+            cache.put(b"compiled", &format!("{version:064x}"));
+        }
+        let kept = fs::read_dir(dir.path()).unwrap().count();
+        assert!((MAX_KEPT..=MAX_KEPT + MAX_KEPT / 4).contains(&kept), "{kept}");
+        assert!(dir.path().join(cache.path(&format!("{:064x}", 3 * MAX_KEPT - 1))).exists());
+    }
 }
