@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_version_after_each_edit_fills_no_disk() {
-        let (dir, runtime) = (tempfile::tempdir().unwrap(), Runtime::new(1, STACK).unwrap());
+        let (dir, runtime) = (tempfile::tempdir().unwrap(), Runtime::new(1, STACK, false).unwrap());
         let cache = Cache::open(dir.path(), runtime.engine()).unwrap();
         for version in 0..3 * MAX_KEPT {
             cache.put(b"compiled", &format!("{version:064x}"));
