@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rapidhash::fast::RandomState;
 use weir_model::{LabelSet, Labels, LogBatch};
 
 use crate::edit::{RowOps, SetKind, by_row, outcome};
@@ -21,6 +25,7 @@ pub(super) fn relabel_lines(
         let mut moves: Vec<(usize, u32)> = vec![];
         // Neighbouring lines mostly get the same change: its outcome is looked for among the last few.
         let mut seen: Vec<(usize, RowOps<'_>, u32)> = vec![];
+        let mut known = Known::default();
         for ops in by_row(labels).filter(|o| !is_dropped(o.row)) {
             let row = start + ops.row as usize;
             let from = batch.stream_of(row);
@@ -30,7 +35,7 @@ pub(super) fn relabel_lines(
             }
             let before = batch.streams.get(from).cloned().unwrap_or_default();
             let after = outcome(&ops, labels, symbols, SetKind::Stream, before.as_labels(), &mut work.labels)?;
-            let to = stream_index(batch, after);
+            let to = known.index(batch, after);
             if seen.len() < 16 {
                 seen.push((from, ops, to));
             }
@@ -61,12 +66,41 @@ pub(super) fn relabel_lines(
     Ok(())
 }
 
-fn stream_index(batch: &mut LogBatch, labels: Labels<'_>) -> u32 {
-    if let Some(known) = batch.streams.iter().position(|s| s.as_labels() == labels) {
-        known as u32
-    } else {
-        batch.streams.push(labels.to_owned());
-        batch.streams.len() as u32 - 1
+/// Streams among which one is found sooner by looking at each.
+const FEW: usize = 16;
+
+/// Where the streams of a batch are, once they are many: a plugin may make one of each line, and looking at each of them for each takes the
+/// square of their number, on a thread of weir's.
+#[derive(Default)]
+struct Known {
+    /// Indexes of the first streams, by their labels' hash.
+    table: HashTable<u32>,
+    hasher: RandomState,
+    /// How many are in the table.
+    first: usize,
+}
+
+impl Known {
+    /// The stream of these labels, made where there is none.
+    fn index(&mut self, batch: &mut LogBatch, labels: Labels<'_>) -> u32 {
+        let streams = &mut batch.streams;
+        let found = if streams.len() <= FEW {
+            streams.iter().position(|s| s.as_labels() == labels).map(|i| i as u32)
+        } else {
+            let Self { table, hasher, first } = self;
+            let hash_of = |i: &u32| streams.get(*i as usize).map_or(0, |s| hasher.hash_one(s.as_labels()));
+            for i in *first..streams.len() {
+                let i = i as u32;
+                table.insert_unique(hash_of(&i), i, hash_of);
+            }
+            *first = streams.len();
+            let is_it = |i: &u32| streams.get(*i as usize).is_some_and(|s| s.as_labels() == labels);
+            table.find(hasher.hash_one(labels), is_it).copied()
+        };
+        found.unwrap_or_else(|| {
+            streams.push(labels.to_owned());
+            streams.len() as u32 - 1
+        })
     }
 }
 
@@ -148,5 +182,25 @@ fn append_columns(to: &mut LogBatch, from: &mut LogBatch, rows: Range<usize>) {
     }
     if !from.metadata.is_empty() {
         to.metadata.extend(from.metadata[rows].iter_mut().map(std::mem::take));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_found_among_few_and_among_many() {
+        let set = |n: usize| -> LabelSet { [("line", n.to_string().as_str())].iter().collect() };
+        let (mut batch, mut known) = (LogBatch::default(), Known::default());
+        for n in 0..500 {
+            assert_eq!(known.index(&mut batch, set(n).as_labels()), n as u32);
+            for before in [0, n / 2, n] {
+                assert_eq!(known.index(&mut batch, set(before).as_labels()), before as u32);
+            }
+        }
+        assert_eq!(batch.streams.len(), 500);
+        // another call finds those of the one before
+        assert_eq!(Known::default().index(&mut batch, set(321).as_labels()), 321);
     }
 }
