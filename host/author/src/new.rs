@@ -1,5 +1,6 @@
 //! A new project: template, SDK and contract out of the binary.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -53,9 +54,59 @@ fn provided(language: &dyn Language) -> Result<Vec<NewFile>, AuthorError> {
         .map(|(path, bytes)| (format!("weir/sdk/{sdk}/{path}"), bytes.to_vec()))
         .collect();
     files.extend(embedded("wit").map(|(path, bytes)| (format!("weir/wit/{path}"), bytes.to_vec())));
+    // how tests and a manifest are written, and what costs what: the same for all
+    let pages =
+        embedded("sdk").filter(|(path, _)| !path.contains('/') && path.ends_with(".md") && *path != "README.md");
+    files.extend(pages.map(|(path, bytes)| (format!("weir/sdk/{path}"), bytes.to_vec())));
     files.push(("weir/VERSION".to_owned(), format!("{VERSION}\n").into_bytes()));
     language.finish_new(&mut files)?;
+    let paths: BTreeSet<String> = files.iter().map(|(path, _)| path.clone()).collect();
+    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.ends_with(".md")) {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            *bytes = without_dead_links(path, text, &paths).into_bytes();
+        }
+    }
     Ok(files)
+}
+
+/// A page whose links go to what a project has: those to weir's own tree leave their words.
+fn without_dead_links(page: &str, text: &str, files: &BTreeSet<String>) -> String {
+    let mut alive = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, target, after)) = next_link(rest) {
+        let kept = target.contains("://") || target.starts_with('#') || leads(page, target, files);
+        match before.rsplit_once('[').filter(|_| !kept) {
+            Some((before, words)) => alive.extend([before, words]),
+            None => alive.extend([before, "](", target, ")"]),
+        }
+        rest = after;
+    }
+    alive.push_str(rest);
+    alive
+}
+
+/// What stands before the next link's target, with its words; the target; what follows.
+fn next_link(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("](")?;
+    let (target, after) = rest.split_once(')')?;
+    Some((before, target, after))
+}
+
+/// Whether a relative link of a page is to a file, or a folder, among these.
+fn leads(page: &str, target: &str, files: &BTreeSet<String>) -> bool {
+    let mut path: Vec<&str> = page.split('/').collect();
+    path.pop();
+    for part in target.split('#').next().unwrap_or_default().split('/') {
+        match part {
+            ".." if path.pop().is_none() => return false,
+            ".." | "." | "" => {}
+            part => path.push(part),
+        }
+    }
+    let path = path.join("/");
+    files
+        .iter()
+        .any(|file| file.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// Types that a template or its language has already: the plugin's own is then called `…Plugin`.
@@ -126,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn links_that_lead_nowhere_leave_their_words() {
+        let files = ["weir/sdk/go/README.md", "weir/sdk/fixtures.md"].map(str::to_owned).into();
+        let page = "see [a](../fixtures.md#b), [`c`](../../examples/c) [d](https://e.f) [g](#h) [i](.)";
+        let alive = "see [a](../fixtures.md#b), `c` [d](https://e.f) [g](#h) [i](.)";
+        assert_eq!(without_dead_links("weir/sdk/go/README.md", page, &files), alive);
+    }
+
+    #[test]
     fn what_a_language_has_already_is_no_name_in_it() {
         let dir = tempfile::tempdir().unwrap();
         for (language, name) in [("rust", "weir-sdk"), ("rust", "self")] {
@@ -151,6 +210,13 @@ mod tests {
                 let text = fs::read(dir.join(file)).unwrap();
                 let whole = !String::from_utf8_lossy(&text).contains("{{name}}");
                 assert!(whole || file.starts_with("weir/"), "{file} has a placeholder left");
+                let page = file.ends_with(".md").then(|| String::from_utf8(text).unwrap()).unwrap_or_default();
+                let mut links = page.as_str();
+                while let Some((_, target, after)) = next_link(links) {
+                    let there = dir.join(file).parent().unwrap().join(target.split('#').next().unwrap());
+                    assert!(target.contains("://") || target.starts_with('#') || there.exists(), "{file}: {target}");
+                    links = after;
+                }
             }
             assert!(matches!(new(*language, &dir), Err(AuthorError::Exists(_))));
         }

@@ -113,7 +113,11 @@ fn cargo(project: &Project, mode: Mode) -> Command {
 fn without_messages(error: AuthorError) -> AuthorError {
     match error {
         AuthorError::Tool { program, output } => {
-            let lines: Vec<_> = output.lines().filter(|line| !line.starts_with("{\"reason\":")).collect();
+            let mut lines: Vec<_> = output.lines().filter(|line| !line.starts_with("{\"reason\":")).collect();
+            // as newer ones say it, and those before the edition
+            if output.contains("requires rustc") || output.contains("feature `edition") {
+                lines.push("a newer Rust comes by: rustup update stable");
+            }
             AuthorError::Tool { program, output: lines.join("\n") }
         }
         other => other,
@@ -201,6 +205,10 @@ mod tests {
         let output = "error: no\n  --> src/lib.rs:1:1\n{\"reason\":\"build-finished\",\"success\":false}".to_owned();
         let error = without_messages(AuthorError::Tool { program: "cargo".to_owned(), output });
         assert_eq!(error.to_string(), "cargo failed\nerror: no\n  --> src/lib.rs:1:1");
+        for old in ["weir-sdk@0.1.0 requires rustc 1.88", "error: feature `edition2024` is required"] {
+            let error = without_messages(AuthorError::Tool { program: "cargo".to_owned(), output: old.to_owned() });
+            assert_eq!(error.to_string(), format!("cargo failed\n{old}\na newer Rust comes by: rustup update stable"));
+        }
     }
 
     #[test]
