@@ -13,7 +13,7 @@ use crate::functions::Functions;
 
 /// How often the epoch moves on: a time limit is kept to within one tick and what the system's scheduler adds. Shorter ticks
 /// wake an idle process more often.
-const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// Stack of a guest unless its plugin has another.
 pub(crate) const STACK: usize = 512 << 10;

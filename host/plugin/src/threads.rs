@@ -14,7 +14,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::error::LoadReason;
-use crate::time_limit::Meter;
+use crate::time_limit::{Clock, Meter};
 
 /// How long a call may be in the way of others: a millisecond is what a worker of the runtime can do without being missed. Plugins
 /// whose calls take longer on average do not begin there.
@@ -65,17 +65,24 @@ impl Place {
 pub(crate) struct Course {
     /// Where it begins.
     pub(crate) begins: Place,
+    /// By which clock.
+    pub(crate) clock: Clock,
     long: Duration,
 }
 
+/// Of a plugin whose calls usually take less, the processor time is not asked for. One that was held up counts for too much then, and makes
+/// the next one be timed exactly.
+const QUICK: Duration = Duration::from_micros(100);
+
 impl Course {
     /// Of a call that stays where it is made.
-    pub(crate) const STAYS: Self = Self { begins: Place::Own, long: Duration::ZERO };
+    pub(crate) const STAYS: Self = Self { begins: Place::Own, clock: Clock::Processor, long: Duration::ZERO };
 
     /// Of a call that is, or is not, expected to be long, of a plugin whose calls usually take so long.
     pub(crate) fn of(long: bool, usual: Duration) -> Self {
         let begins = if long { Place::Long } else { Place::Shared };
-        Self { begins, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
+        let clock = if !long && usual < QUICK { Clock::Wall } else { Clock::Processor };
+        Self { begins, clock, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
     }
 
     /// Where a call goes from here that has used so much processor time.
@@ -307,6 +314,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::time_limit::TimeLimit;
 
     #[test]
     fn one_plugin_cannot_take_all_threads() {
@@ -375,13 +383,15 @@ mod tests {
 
     #[test]
     fn a_call_goes_further_each_time_it_pauses() {
-        let (threads, long_calls, meter) = (GuestThreads::new().unwrap(), Counter::default(), Meter::default());
+        let (threads, long_calls) = (GuestThreads::new().unwrap(), Counter::default());
+        let time = TimeLimit::begin(Duration::from_secs(1), Course::STAYS);
+        let meter = time.meter();
         let own = std::thread::current().name().unwrap().to_owned();
         let plugin = "p".into();
         let went = |long, pauses| {
             let course = Course::of(long, Duration::ZERO);
             let way = Way::Through { threads: &threads, plugin: &plugin, course, long_calls: &long_calls };
-            let been = way.go(&meter, pausing(pauses));
+            let been = way.go(meter, pausing(pauses));
             been.iter()
                 .map(|n| if *n == own { "own" } else { n.trim_end_matches(|c: char| c.is_ascii_digit()) }.to_owned())
                 .collect::<Vec<_>>()
@@ -393,7 +403,7 @@ mod tests {
         assert_eq!(went(true, 0), ["weir-guest-"]);
         assert_eq!(went(true, 1), ["weir-guest-", "weir-guest-bg-"]);
         assert_eq!(long_calls.get(), 4);
-        assert_eq!(Way::Here.go(&meter, pausing(2)), [own.as_str(); 3]);
+        assert_eq!(Way::Here.go(meter, pausing(2)), [own.as_str(); 3]);
         let all = std::thread::available_parallelism().unwrap().get() + 1;
         assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::engine::TICK;
 use crate::threads::{Course, Place};
 
 /// How much longer than its limit a call may take by the wall clock: a thread that gets a twentieth of a processor is on a
@@ -19,16 +20,32 @@ const STARVED: u32 = 20;
 /// The least of that: a container that has used up its quota stands still for most of a second.
 const SHORTEST_STARVATION: Duration = Duration::from_secs(2);
 
-/// The processor time that the calling thread has used so far. Asking costs half a microsecond: once before a call and once behind it.
+/// The processor time that the calling thread has used so far. Asking costs half a microsecond.
 fn thread_time() -> Duration {
     let t = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(t.tv_sec).unwrap_or(0), u32::try_from(t.tv_nsec).unwrap_or(0))
 }
 
+/// By which clock a call begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// Its thread's processor time, all along.
+    Processor,
+    /// The wall's, until somebody asks whether it has had its time: a call of a microsecond would spend another one on asking twice how much
+    /// processor time that was. Somebody asks at the engine's first tick, so what the call waited for a processor counts for no more than one.
+    Wall,
+}
+
+/// In [`Meter::since`]: by the wall's clock.
+const BY_THE_WALL: u64 = u64::MAX;
+
 /// The processor time of one call after the other of an instance, each of which may change its thread: who moves it says so.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meter {
-    /// Of the thread that the call is on, when it came there; nanoseconds, as all of these.
+    epoch: Instant,
+    /// When the call began, since `epoch`; nanoseconds, as all of these.
+    began: AtomicU64,
+    /// The processor time of the thread that the call is on, when it came there.
     since: AtomicU64,
     /// On threads that it has left.
     before: AtomicU64,
@@ -37,17 +54,44 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
+    fn new() -> Self {
+        let zero = AtomicU64::default;
+        Self { epoch: Instant::now(), began: zero(), since: zero(), before: zero(), stood: zero() }
+    }
+
     /// A call begins here.
-    fn begin(&self) {
+    fn begin(&self, clock: Clock) {
         self.before.store(0, Ordering::Relaxed);
         self.stood.store(0, Ordering::Relaxed);
-        self.since.store(nanoseconds(thread_time()), Ordering::Relaxed);
+        self.began.store(nanoseconds(self.epoch.elapsed()), Ordering::Relaxed);
+        let since = if clock == Clock::Wall { BY_THE_WALL } else { nanoseconds(thread_time()) };
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// How long ago the call began, its ways not counted.
+    fn passed(&self) -> Duration {
+        let since = nanoseconds(self.epoch.elapsed()).saturating_sub(self.began.load(Ordering::Relaxed));
+        Duration::from_nanos(since.saturating_sub(self.stood.load(Ordering::Relaxed)))
     }
 
     /// How much the call has used. Asked on the thread that it is on.
     pub(crate) fn computed(&self) -> Duration {
-        let here = nanoseconds(thread_time()).saturating_sub(self.since.load(Ordering::Relaxed));
+        let since = self.since.load(Ordering::Relaxed);
+        if since == BY_THE_WALL {
+            return self.passed().min(TICK);
+        }
+        let here = nanoseconds(thread_time()).saturating_sub(since);
         Duration::from_nanos(self.before.load(Ordering::Relaxed).saturating_add(here))
+    }
+
+    /// The same, and from here on by the clock of the thread.
+    fn computed_exactly_from_now(&self) -> Duration {
+        let computed = self.computed();
+        if self.since.load(Ordering::Relaxed) == BY_THE_WALL {
+            self.before.store(nanoseconds(computed), Ordering::Relaxed);
+            self.since.store(nanoseconds(thread_time()), Ordering::Relaxed);
+        }
+        computed
     }
 
     /// The call leaves this thread.
@@ -83,7 +127,6 @@ pub(crate) enum Verdict {
 pub(crate) struct TimeLimit {
     limit: Duration,
     meter: Arc<Meter>,
-    wall: Instant,
     /// What of the wall's time the host let it wait for something else, which has a limit of its own.
     waited: Duration,
     course: Course,
@@ -93,15 +136,15 @@ pub(crate) struct TimeLimit {
 impl TimeLimit {
     /// A call of this limit begins.
     pub(crate) fn begin(limit: Duration, course: Course) -> Self {
-        let meter = Arc::<Meter>::default();
-        meter.begin();
-        Self { limit, meter, wall: Instant::now(), waited: Duration::ZERO, course, place: course.begins }
+        let meter = Arc::new(Meter::new());
+        meter.begin(course.clock);
+        Self { limit, meter, waited: Duration::ZERO, course, place: course.begins }
     }
 
     /// The next call begins.
     pub(crate) fn begin_again(&mut self, limit: Duration, course: Course) {
-        self.meter.begin();
-        (self.limit, self.wall, self.waited) = (limit, Instant::now(), Duration::ZERO);
+        self.meter.begin(course.clock);
+        (self.limit, self.waited) = (limit, Duration::ZERO);
         (self.course, self.place) = (course, course.begins);
     }
 
@@ -122,9 +165,8 @@ impl TimeLimit {
 
     /// Whether the call has had its time, here or altogether. One that moves is taken to be there already.
     pub(crate) fn verdict(&mut self) -> Verdict {
-        let stood = Duration::from_nanos(self.meter.stood.load(Ordering::Relaxed));
-        let passed = self.wall.elapsed().saturating_sub(self.waited).saturating_sub(stood);
-        let computed = self.meter.computed();
+        let computed = self.meter.computed_exactly_from_now();
+        let passed = self.meter.passed().saturating_sub(self.waited);
         let left = left(self.limit, computed, passed);
         if left.is_zero() {
             return Verdict::Over;
@@ -206,6 +248,25 @@ mod tests {
         meter.arrive(left);
         assert!(meter.computed() >= MS(5));
         assert!(matches!(time.verdict(), Verdict::Moves(_)), "it has not starved on its way");
+    }
+
+    #[test]
+    fn a_short_call_is_timed_by_the_wall_and_a_longer_one_from_the_first_look_on_exactly() {
+        let meter = Meter::new();
+        meter.begin(Clock::Wall);
+        let asked = thread_time();
+        while meter.computed().is_zero() {}
+        assert!(meter.computed() <= TICK);
+        // as if it had waited for a processor for an hour
+        let meter = Meter { epoch: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(), ..meter };
+        assert_eq!(meter.computed(), TICK);
+        assert_eq!(meter.computed_exactly_from_now(), TICK);
+        let later = meter.computed_exactly_from_now();
+        assert!(later >= TICK && later - TICK <= thread_time() - asked, "{later:?}");
+        let left = meter.leave();
+        meter.arrive(left);
+        assert!(meter.computed() >= TICK);
+        assert!(meter.passed() >= Duration::from_secs(3599));
     }
 
     #[test]
