@@ -140,7 +140,7 @@ fn a_case_that_fails_shows_what_differs_and_update_blesses_it() {
     let component = build::shipped("relabel");
     let args = ["plugin", "test", component.to_str().unwrap(), "--fixtures", "tests.toml"];
     let told = bad(&weir_in(dir.path(), &args));
-    for part in ["FAILED  a label", "- up\n", "+ up{a=\"1\"}", "1 of 1 cases failed"] {
+    for part in ["FAILED  a label  (tests.toml:2)", "- up\n", "+ up{a=\"1\"}", "1 of 1 cases failed"] {
         assert!(told.contains(part), "{part:?} is not in:\n{told}");
     }
     let update: Vec<_> = args.iter().copied().chain(["--update"]).collect();
@@ -162,8 +162,14 @@ fn what_cannot_be_is_said_with_what_to_do() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("rust"));
     good(&weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "x"]));
     assert!(bad(&weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "x"])).contains("exists"));
-    let taken = bad(&weir_in(dir.path(), &["plugin", "new", "--lang", "go", "weir"]));
-    assert!(taken.contains("\"weir\" is taken"), "{taken}");
+    let taken = bad(&weir_in(dir.path(), &["plugin", "new", "--lang", "rust", "self"]));
+    assert!(taken.contains("\"self\" is taken"), "{taken}");
+    // from where one stands, not from the project's folder
+    let made = good(&weir_in(dir.path(), &["plugin", "new", "--lang", "js", "y"]));
+    assert!(!made.contains("npm install") || made.contains("npm install --prefix y\n"), "{made}");
+    assert!(bad(&weir_in(dir.path(), &["plugin", "inspect", "x"])).contains("nothing has been built yet"));
+    let told = bad(&weir_in(dir.path(), &["plugin", "inspect", "x", "--with", "{a}"]));
+    assert!(told.contains("--with {a}: no JSON"), "{told}");
     // a machine without compilers
     for (language, what, install) in [
         ("rust", "cargo", "https://sh.rustup.rs"),

@@ -107,7 +107,10 @@ pub async fn measure(name: &str, component: &[u8], documents: &[Document]) -> Re
     }
     costs.memory = rig.memory();
     match with.errors().first() {
-        Some(error) => Err(AuthorError::Component { what: "a call failed", reason: error.clone() }),
+        Some(error) => {
+            let reason = format!("{error}\n{}", rig.log()).trim_end().to_owned();
+            Err(AuthorError::Component { what: "a call failed", reason })
+        }
         None => Ok(costs),
     }
 }

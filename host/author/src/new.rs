@@ -55,18 +55,21 @@ fn provided(language: &dyn Language) -> Result<Vec<NewFile>, AuthorError> {
         .collect();
     files.extend(embedded("wit").map(|(path, bytes)| (format!("weir/wit/{path}"), bytes.to_vec())));
     // how tests and a manifest are written, and what costs what: the same for all
-    let pages =
-        embedded("sdk").filter(|(path, _)| !path.contains('/') && path.ends_with(".md") && *path != "README.md");
+    let pages = embedded("sdk").filter(|(path, _)| !path.contains('/') && is_page(path) && *path != "README.md");
     files.extend(pages.map(|(path, bytes)| (format!("weir/sdk/{path}"), bytes.to_vec())));
     files.push(("weir/VERSION".to_owned(), format!("{VERSION}\n").into_bytes()));
     language.finish_new(&mut files)?;
     let paths: BTreeSet<String> = files.iter().map(|(path, _)| path.clone()).collect();
-    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.ends_with(".md")) {
+    for (path, bytes) in files.iter_mut().filter(|(path, _)| is_page(path)) {
         if let Ok(text) = std::str::from_utf8(bytes) {
             *bytes = without_dead_links(path, text, &paths).into_bytes();
         }
     }
     Ok(files)
+}
+
+fn is_page(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|e| e == "md")
 }
 
 /// A page whose links go to what a project has: those to weir's own tree leave their words.
@@ -210,7 +213,7 @@ mod tests {
                 let text = fs::read(dir.join(file)).unwrap();
                 let whole = !String::from_utf8_lossy(&text).contains("{{name}}");
                 assert!(whole || file.starts_with("weir/"), "{file} has a placeholder left");
-                let page = file.ends_with(".md").then(|| String::from_utf8(text).unwrap()).unwrap_or_default();
+                let page = if is_page(file) { String::from_utf8(text).unwrap() } else { String::new() };
                 let mut links = page.as_str();
                 while let Some((_, target, after)) = next_link(links) {
                     let there = dir.join(file).parent().unwrap().join(target.split('#').next().unwrap());

@@ -28,6 +28,9 @@ pub(crate) struct Inspect {
 }
 
 pub(super) fn inspect(options: &Inspect) -> Result<(), Failure> {
+    if let Err(wrong) = serde_json::from_str::<Value>(&options.config) {
+        return Err(Failure::new(format!("error: --with {}: no JSON: {wrong}", options.config)));
+    }
     let file = if options.file.is_dir() { Project::open(&options.file)?.component() } else { options.file.clone() };
     if !file.exists() && options.file.is_dir() {
         return Err(Failure::new("error: nothing has been built yet: `weir plugin build` does"));
