@@ -73,7 +73,7 @@ pub async fn measure(name: &str, component: &[u8], documents: &[Document]) -> Re
     };
     let (compiled, _) = timed(&case)?;
     let (load, _) = timed(&case)?;
-    let instantiate = rig.another_instance(&case).map_err(failed)?;
+    let instantiate = rig.another_instance().map_err(failed)?;
     let (_, mut with) = timed(&case)?;
     let mut without = rig.nothing();
 

@@ -284,6 +284,13 @@ impl WasmGuest {
         outcome
     }
 
+    /// Makes one more instance, configures it, and lets go of it: how long the first two took.
+    pub(crate) fn time_an_instance(&self) -> Result<Duration, CallError> {
+        let begin = Instant::now();
+        let _instance = self.new_instance(Way::Here, &mut Duration::default())?;
+        Ok(begin.elapsed())
+    }
+
     /// Whether a call may wait for answers to its requests. Such a plugin has threads of its own.
     pub(crate) fn waits(&self) -> bool {
         self.services.access.http.is_some()
@@ -301,8 +308,11 @@ impl WasmGuest {
         if let Some(instance) = idle {
             return Ok(instance);
         }
+        self.new_instance(self.way(self.making.is_longer_than(SHARED)), used)
+    }
+
+    fn new_instance(&self, way: Way<'_>, used: &mut Duration) -> Result<Instance, CallError> {
         let unavailable = |doing: &str, e: &CallError| CallError::Unavailable(format!("{doing} a new instance: {e}"));
-        let way = self.way(self.making.is_longer_than(SHARED));
         let mut instance = self.instantiate(way).map_err(|e| unavailable("making", &e))?;
         let configured = instance.configure(&self.settings.config_json, way);
         let mut making = instance.computed();

@@ -132,6 +132,13 @@ impl Plugins {
         self.current.borrow().clone()
     }
 
+    /// How long it takes to make and configure one more instance of a plugin that runs, which then goes: for `weir plugin bench`. `None`
+    /// where no plugin of this name runs. Errors: what would end a call that needs an instance.
+    pub fn time_an_instance(&self, plugin: &str) -> Option<Result<Duration, CallError>> {
+        let guest = lock(&self.shown).running.iter().find(|guest| guest.name() == plugin).cloned();
+        guest.map(|guest| guest.time_an_instance())
+    }
+
     /// Each set that is published; the current one counts as seen.
     pub fn subscribe(&self) -> watch::Receiver<Arc<PluginSet>> {
         let mut receiver = self.current.clone();
