@@ -89,9 +89,12 @@ impl CustomMetrics {
     }
 
     fn change(&self, plugin: &str, name: &str, mut labels: Labels, kind: Kind, new: impl FnOnce(f64) -> f64) {
-        labels.sort();
+        let few = labels.len() <= MAX_LABELS;
+        if few {
+            labels.sort();
+        }
         let all = &mut *self.lock();
-        if !is_name(name) || name == OWN || !are_labels(&labels) {
+        if !few || !is_name(name) || name == OWN || !are_labels(&labels) {
             return all.ignore(plugin, name);
         }
         let count = all.series_of.get(plugin).copied().unwrap_or(0);

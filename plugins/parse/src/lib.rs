@@ -26,6 +26,9 @@ const MAX_LABEL: usize = 2048;
 /// what stands behind this plugin would take a year 2100 for the time that it is.
 const AHEAD: i64 = 10 * 60 * 1_000_000_000;
 
+/// The longest name of structured metadata, which a key of a line becomes: weir refuses an answer with a longer one, and Loki its line.
+const MAX_NAME: usize = 1024;
+
 /// Bytes of structured metadata of one line: Loki refuses a line with more.
 const MAX_METADATA: usize = 64 << 10;
 
@@ -154,7 +157,7 @@ impl Parse {
                 let fits = match what {
                     Ok(number) => symbols.apply(row, number, value, &mut room),
                     Err(name) => {
-                        let fits = take(&mut room, name.len() + value.len());
+                        let fits = name.len() <= MAX_NAME && take(&mut room, name.len() + value.len());
                         if fits {
                             row.set_metadata(name, value);
                         }

@@ -73,7 +73,8 @@ fn a_value_that_loki_would_refuse_its_line_for_is_left_out() {
     let mut plugin = plugin(r#"{"formats":["json"],"labels":["level"],"structured_metadata":"all","output":"msg"}"#);
     let long = |n: usize| "x".repeat(n);
     let text = format!(
-        r#"{{"level":"{}","a":"{}","b":"{}","c":"{}","msg":"{}"}}"#,
+        r#"{{"{}":"a key","level":"{}","a":"{}","b":"{}","c":"{}","msg":"{}"}}"#,
+        long(1025),
         long(2049),
         long(40 << 10),
         long(40 << 10),
@@ -83,8 +84,8 @@ fn a_value_that_loki_would_refuse_its_line_for_is_left_out() {
     let out = one(&mut plugin, &text);
     let has = |name: &str| out.metadata.get(name).map(str::len);
     assert_eq!((has("a"), has("b"), has("c")), (Some(40 << 10), None, Some(20 << 10)));
-    assert_eq!((out.labels.get("level"), out.text.len()), (None, 100 << 10));
-    assert_eq!(counted("parse_values_skipped", &[]), 2.0);
+    assert_eq!((out.labels.get("level"), out.text.len(), has(&long(1025))), (None, 100 << 10, None));
+    assert_eq!(counted("parse_values_skipped", &[]), 3.0);
 }
 
 #[test]

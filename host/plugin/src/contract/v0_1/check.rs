@@ -143,10 +143,9 @@ fn label_edit(
     ascending(assigned.iter().map(|[row, ..]| *row), count, what)?;
     ascending(removed.iter().map(|[row, _]| *row), count, what)?;
     let table = Table { batch, added: &added };
-    let mut names = LegalNames::default();
     for [_, name, value] in &assigned {
         table.exists(*value, what)?;
-        names.check(&table, *name, what)?;
+        table.exists(*name, what)?;
     }
     for [_, name] in &removed {
         table.exists(*name, what)?;
@@ -168,6 +167,11 @@ fn label_edit(
     if all > most_bytes(count) {
         let most = most_bytes(count);
         return Err(format!("{what}: {count} rows get {all} bytes of names and values, and may get {most}"));
+    }
+    // Last, for each is read to its end, and there are no more bytes of them than that now.
+    let mut names = LegalNames::default();
+    for [_, name, _] in &assigned {
+        names.check(&table, *name, what)?;
     }
     Ok(guest::LabelEdit { assigned, removed, added })
 }
@@ -220,7 +224,7 @@ impl LegalNames {
         }
         table.exists(symbol, what)?;
         let name = table.get(symbol).unwrap_or_default();
-        if !is_label_name(name) {
+        if name.len() > MAX_NAME || !is_label_name(name) {
             let name = crate::guest_log::tidy(name);
             return Err(format!("{what}: {name:?} is no label name"));
         }

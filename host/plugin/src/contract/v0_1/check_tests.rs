@@ -111,6 +111,19 @@ fn what_is_handed_over_once_does_not_fill_every_row() {
     assert!(e.contains("row 1 has 1025 changes"), "{e}");
 }
 
+/// Each check of such a name reads 5 MB: a hundred thousand of them would be minutes of weir's own.
+#[test]
+fn long_names_are_refused_before_they_are_read() {
+    let names = ["a".repeat(5 << 20), "b".repeat(5 << 20)];
+    let mut added: Vec<&str> = vec![""; 17];
+    (added[0], added[16]) = (&names[0], &names[1]);
+    let assigned: Vec<u32> = (0..500).flat_map(|i| [0, if i % 2 == 0 { 3 } else { 19 }, 1]).collect();
+    let e = relabelled(&[], edit(raw(&added), &assigned, &[])).unwrap_err();
+    assert!(e.contains("row 0 gets 2621441500 bytes"), "{e}");
+    let e = relabelled(&[], edit(raw(&[&"a".repeat(1025)]), &[0, 3, 0], &[])).unwrap_err();
+    assert!(e.ends_with("is no label name"), "{e}");
+}
+
 #[test]
 fn what_is_wanted_can_be_shown_and_compared() {
     let wanted = |names: Vec<String>| labels_wanted(types::LabelsWanted::Named(names));

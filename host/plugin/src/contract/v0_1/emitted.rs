@@ -201,12 +201,7 @@ impl Encoder<'_> {
             Labels::from_trusted(&self.set)
         } else {
             self.builder.clear();
-            let mut bytes = 0;
             for &[name, value] in pairs {
-                bytes += self.table.bytes(name) + self.table.bytes(value);
-                if bytes > most {
-                    return Err(too_long(what, most));
-                }
                 self.builder.set(self.table.get(name).unwrap_or_default(), self.table.get(value).unwrap_or_default());
             }
             self.builder.finish()
@@ -242,18 +237,19 @@ impl Encoder<'_> {
     fn writes(&mut self, pairs: &[[u32; 2]], what: &str, most: usize) -> Checked<bool> {
         self.set.clear();
         self.last.clear();
-        let (mut before, mut in_order) = ("", true);
+        let (mut before, mut in_order, mut bytes) = ("", true, 0);
         for &[name, value] in pairs {
             self.table.exists(value, what)?;
+            bytes += self.table.bytes(name) + self.table.bytes(value);
+            if bytes > most {
+                return Err(too_long(what, most));
+            }
             self.names.check(&self.table, name, what)?;
             let (text, shown) =
                 (self.symbols.get(name as usize).unwrap_or_default(), self.symbols.bytes(value).unwrap_or_default());
             in_order = in_order && before < text && !shown.is_empty();
             before = text;
             if in_order {
-                if self.set.len() + text.len() + shown.len() > most {
-                    return Err(too_long(what, most));
-                }
                 put_label(&mut self.set, text.as_bytes(), shown);
                 self.last.push(Written { name, text, value, end: self.set.len() });
             }

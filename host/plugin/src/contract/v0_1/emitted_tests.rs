@@ -155,6 +155,9 @@ fn a_set_is_as_long_as_backends_take() {
         let e = of(too_long).unwrap_err();
         assert!(e.contains("more than the 16384 bytes of labels that a set may have (set 0)"), "{e}");
     }
+    // without an order, and each name another than the one before
+    let e = of(&[[3, 1], [2, 1], [4, 1], [2, 1], [4, 1]].repeat(200)).unwrap_err();
+    assert!(e.contains("more than the 16384 bytes") || e.contains("is no label name"), "{e}");
     let e = of(&vec![[0, 1]; MAX_CHANGES + 1]).unwrap_err();
     assert!(e.contains("1025 labels, and a set may have 1024 (set 0)"), "{e}");
 }
