@@ -64,6 +64,7 @@ export class Strings {
   #bytes;
   #units;
   #list;
+  #found; // by the last search: what is found is often replaced next
 
   constructor({ text, ends }) {
     this.text = text;
@@ -98,13 +99,14 @@ export class Strings {
   #hits(what) {
     const parts = this.text.split(what);
     const { length } = what;
-    const overlaps = []; // how far on it can begin again within itself
-    for (let k = 1; k < length; k++) if (what.startsWith(what.slice(k))) overlaps.push(k);
+    const last = parts.length - 1;
     const out = [];
+    const overlaps = []; // how far on it can begin again within itself
+    for (let k = 1; last && k < length; k++) if (what.startsWith(what.slice(k))) overlaps.push(k);
     let at = 0;
-    for (let i = 0; i + 1 < parts.length; i++) {
-      out.push((at += parts[i].length));
-      for (let k = 0; k < overlaps.length; k++) if (this.text.startsWith(what, at + overlaps[k])) out.push(at + overlaps[k]);
+    for (let i = 0, n = 0; i < last; i++) {
+      out[n++] = at += parts[i].length;
+      for (let k = 0; k < overlaps.length; k++) if (this.text.startsWith(what, at + overlaps[k])) out[n++] = at + overlaps[k];
       at += length;
     }
     return out;
@@ -126,21 +128,46 @@ export class Strings {
 
   /** The strings that hold a text, ascending. */
   containing(what) {
+    return what === '' ? Array.from(iota(this.length)) : this.search(what).rows.slice();
+  }
+
+  /** Whether a text is what was searched for last. */
+  knows(what) {
+    return this.#found?.what === what;
+  }
+
+  /** Where a text, which is not empty, begins within a string, ascending; the string of each such place; and all these, each once. */
+  search(what) {
+    if (this.knows(what)) return this.#found;
     const { ends } = this;
-    const out = [];
-    if (what === '') return Array.from(iota(ends.length));
-    const hits = this.#hits(what);
-    let row = 0;
-    let after = 0;
-    for (let i = 0; i < hits.length; i++) {
-      const at = hits[i];
-      if (at < after) continue;
-      row = above(ends, at, row);
-      if (at + what.length > ends[row]) continue; // it reaches over the end of a string
-      out.push(row);
-      after = ends[row];
+    const { length } = what;
+    const all = this.#hits(what);
+    const [hits, of] = [[], []];
+    const rate = ends.length / this.text.length;
+    let each = true;
+    let n = 0;
+    let row = -1;
+    let end = 0;
+    for (let i = 0; i < all.length; i++) {
+      const at = all[i];
+      const next = at >= end;
+      if (next) {
+        // it is looked for where it should be if all strings were as long: halving would look at ten places
+        let place = row + 1 + (((at - end) * rate) | 0);
+        if (place >= ends.length) place = ends.length - 1;
+        let tries = 4;
+        while (ends[place] <= at && tries-- > 0) place++;
+        while (place && ends[place - 1] > at && tries-- > 0) place--;
+        if (tries < 0) place = above(ends, at, row < 0 ? 0 : row);
+        row = place;
+        end = ends[row];
+      }
+      if (at + length > end) continue; // it reaches over the end of a string
+      if (!next && of[n - 1] === row) each = false;
+      hits[n] = at;
+      of[n++] = row;
     }
-    return out;
+    return (this.#found = { what, hits, of, rows: each ? of : of.filter((row, i) => row !== of[i - 1]) });
   }
 }
 

@@ -163,19 +163,71 @@ export class Dropped {
   }
 }
 
-/** New values of rows, the last one of a row counts: ascending rows that stay and their values. */
-export function changes(byRow, dropped) {
-  if (byRow.size) for (const row of dropped) byRow.delete(row);
-  const rows = new Uint32Array(byRow.size);
-  const values = [];
-  byRow.forEach((value, row) => {
-    rows[values.length] = row;
-    values.push(value);
-  });
-  for (let i = 1; i < rows.length; i++) {
-    if (rows[i - 1] < rows[i]) continue;
-    rows.sort();
-    return { rows, values: Array.from(rows, (row) => byRow.get(row)) };
+/** New values of rows; the last one of a row counts. In a component a Map with numbers for keys takes 600 ns for each of a few hundred. */
+export class Changes {
+  #count;
+  #places; // by row: where its value is, plus one; made when it is asked for
+
+  constructor(count) {
+    this.#count = count;
+    this.rows = [];
+    this.values = [];
   }
-  return { rows, values };
+
+  get size() {
+    return this.rows.length;
+  }
+
+  get #byRow() {
+    if (!this.#places) {
+      const { rows } = this;
+      const places = (this.#places = new Uint32Array(this.#count));
+      for (let i = 0; i < rows.length; ) places[rows[i]] = ++i;
+    }
+    return this.#places;
+  }
+
+  has(row) {
+    return this.rows.length > 0 && this.#byRow[row] > 0;
+  }
+
+  get(row) {
+    return this.rows.length ? this.values[this.#byRow[row] - 1] : undefined;
+  }
+
+  set(row, value) {
+    const places = this.#byRow;
+    const place = places[row];
+    if (place) this.values[place - 1] = value;
+    else {
+      this.rows.push(row);
+      places[row] = this.values.push(value);
+    }
+  }
+
+  /** Many at once, by ascending row, each once. */
+  many(rows, values) {
+    if (this.rows.length) for (let i = 0; i < rows.length; i++) this.set(rows[i], values[i]);
+    else [this.rows, this.values] = [rows.slice(), values];
+  }
+
+  /** Ascending rows that stay, and their values. */
+  finish(dropped) {
+    let { rows, values } = this;
+    if (!rows.length) return { rows: new Uint32Array(0), values };
+    const places = this.#byRow;
+    let sorted = true;
+    for (let i = 1; sorted && i < rows.length; i++) sorted = rows[i - 1] < rows[i];
+    let gone = false;
+    for (let i = 0; i < dropped.length; i++) {
+      if (!places[dropped[i]]) continue;
+      places[dropped[i]] = 0;
+      gone = true;
+    }
+    if (gone) rows = rows.filter((row) => places[row]);
+    const out = Uint32Array.from(rows);
+    if (!sorted) out.sort();
+    if (gone || !sorted) values = Array.from(out, (row) => values[places[row] - 1]);
+    return { rows: out, values };
+  }
 }

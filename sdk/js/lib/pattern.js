@@ -68,3 +68,16 @@ export function replacer(pattern, by) {
     return kept.join(by); // not by `+`, whose ropes have to be put together later
   };
 }
+
+const BEHIND = /\(\?<[=!]/;
+
+/**
+ * How to replace a text, or what matches a pattern, where it is known to begin: `here` matches from there on, and is missing where the
+ * beginning is all there is; undefined where that is not enough to know, for a pattern may look at what is before it.
+ */
+export function placed(what, by) {
+  if (typeof by !== 'string') return undefined;
+  if (typeof what === 'string') return { global: true };
+  if (by.includes('$') || BEHIND.test(what.source)) return undefined;
+  return { here: new RegExp(what.source, `${what.flags.replace('g', '')}y`), global: what.global };
+}
