@@ -5,6 +5,9 @@ import re
 import unittest
 from array import array
 
+from unittest import mock
+
+from weir import columns
 from weir.columns import Sets, Strings, packed, table
 
 ALPHABETS = ["ab", "ab=é", "abé世😀"]
@@ -30,6 +33,24 @@ class StringsTest(unittest.TestCase):
             some = sorted(chance.sample(range(len(plain)), chance.randrange(len(plain) + 1)))
             self.assertEqual(strings.some(some), [plain[i] for i in some])
             self.assertEqual(strings.all(), plain)
+
+    def test_searches_of_much_text(self):
+        chance = random.Random(3)
+        # a bite of nothing: every text is one that is searched for a rare character first, or in parts
+        with mock.patch.object(columns, "_BITE", 4):
+            for _ in range(2000):
+                alphabet = chance.choice(["ab", "aaaaaaaaab", "aaaaaaaaaé"])
+                plain = ["".join(chance.choice(alphabet) for _ in range(chance.randrange(30))) for _ in range(chance.randrange(30))]
+                strings = Strings(*table(plain))
+                for needle in (*NEEDLES[:-1], "aaaaaa", "aaaabaaa", "baaaaab"):
+                    holding = [i for i, s in enumerate(plain) if needle in s]
+                    self.assertEqual(list(strings.containing(needle)), holding, (plain, needle))
+
+    def test_what_is_rare_at_first_may_not_stay_so(self):
+        for often in ("D", "DE", "DEBUD", "DEBUG"):
+            plain = ["level=INFO"] * 2000 + [f"{often} level=" if i % 3 else "is DEBUG" for i in range(9000)]
+            holding = [i for i, s in enumerate(plain) if "DEBUG" in s]
+            self.assertEqual(list(Strings(*table(plain)).containing("DEBUG")), holding)
 
     def test_ends_count_bytes(self):
         text, ends = table(["é", "", "世a"])

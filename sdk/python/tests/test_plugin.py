@@ -1,5 +1,6 @@
 """A plugin as its author sees it."""
 
+import random
 import re
 import unittest
 from dataclasses import dataclass, field
@@ -132,6 +133,38 @@ class PluginTest(unittest.TestCase):
                 rows.containing("bb").set_lines(["c"])
 
         self.assertEqual(testing.configure(Twice).logs(["a", "ba"]), [Line("b"), Line("c")])
+
+    def test_replacements_are_those_of_each_line_alone(self):
+        what = ["ab", "a", *map(re.compile, ("ab", "ab*", "", "b*", "a$", "^a", "[ab]b", "(?<=a)b"))]
+        by = ["", "a", "ab", "***", r"[\g<0>]", r"\g<0>", lambda found: found[0], lambda found: f"<{found[0]}>"]
+        chance = random.Random(4)
+        for _ in range(3000):
+            plain = ["".join(chance.choice("abé ") for _ in range(chance.randrange(4))) for _ in range(chance.randrange(6))]
+            some = [row for row in range(len(plain)) if chance.randrange(3)]
+            tries = [(pattern, chance.choice(by[:4] if isinstance(pattern, str) else by)) for pattern in chance.choices(what, k=2)]
+            gone = [row for row in range(len(plain)) if not chance.randrange(5)]
+            expected = list(plain)
+
+            class Replaces(weir.Plugin):
+                @weir.logs()
+                def look(self, rows: weir.LogRows) -> None:
+                    for pattern, to in tries:
+                        those = rows & rows._some(some)
+                        had = []
+                        for row in some:
+                            line = expected[row]
+                            new, count = (line.replace(pattern, to), line.count(pattern)) if isinstance(pattern, str) else pattern.subn(to, line)
+                            if count:
+                                had.append(row)
+                                expected[row] = new
+                        assert list(those.replace(pattern, to).indexes) == had, (plain, some, tries)
+                        assert rows.lines == expected, (plain, some, tries)
+                    for row in rows:
+                        if row.index in gone:
+                            row.drop()
+
+            out = testing.configure(Replaces).logs(plain)
+            self.assertEqual([line and line.line for line in out], [None if row in gone else line for row, line in enumerate(expected)])
 
     def test_selections(self):
         class Look(weir.Plugin):

@@ -127,17 +127,40 @@ class Dropped:
 class Changes(Generic[T]):
     """New values of rows; the last one of a row counts."""
 
-    __slots__ = ("by_row",)
+    __slots__ = ("_by_row", "_many")
 
     def __init__(self) -> None:
-        self.by_row: dict[int, T] = {}
+        self._by_row: dict[int, T] = {}
+        # those that came first, if they came together: as a rule they are all there are
+        self._many: tuple[Rows, list[T]] | None = None
+
+    def __bool__(self) -> bool:
+        return self._many is not None or bool(self._by_row)
+
+    @property
+    def by_row(self) -> dict[int, T]:
+        """The values by row."""
+        if self._many is not None:
+            self._by_row.update(zip(*self._many))
+            self._many = None
+        return self._by_row
+
+    def many(self, rows: Rows, values: list[T]) -> None:
+        """New values of ascending rows, one each."""
+        if self or not rows:
+            self.by_row.update(zip(rows, values))
+        else:
+            self._many = rows, values
 
     def finish(self, dropped: Rows) -> tuple[bytes, list[T]] | None:
         """Ascending rows that stay, and their values; `None` where nothing changes."""
-        by_row = self.by_row
-        if by_row and dropped:
-            gone = set(dropped)
-            by_row = {row: value for row, value in by_row.items() if row not in gone}
+        if not self:
+            return None
+        if self._many is not None and not (dropped and not set(self._many[0]).isdisjoint(dropped)):
+            rows, values = self._many
+            return packed(rows), values
+        gone = set(dropped)
+        by_row = {row: value for row, value in self.by_row.items() if row not in gone}
         if not by_row:
             return None
         rows = sorted(by_row)
