@@ -56,7 +56,7 @@ fn text(name: &str, size: usize, costs: &Costs) -> String {
             let _ = writeln!(text, "{what:<14}{with:>10.1}{without:>12.1}{:>12.1}  {note}", with - without);
         }
     };
-    cost("a new series", costs.new_series, "once, when it appears");
+    cost("a new series", costs.new_series, "once, when it appears, beside its sample");
     cost("a sample", costs.samples, "of a series that is known");
     cost("a line", costs.lines, &format!("{} bytes on average", costs.line_bytes));
     let _ = writeln!(text, "\nPages of {SAMPLES} samples, batches of {LINES} lines, one thread, medians.");
