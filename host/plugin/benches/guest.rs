@@ -121,7 +121,8 @@ fn sets(count: usize) -> Vec<Vec<(&'static str, String)>> {
             _ => format!("metric_{}_total", i % 97),
         };
         let job = if i.is_multiple_of(50) { "container_tasks_state" } else { "kubernetes-pods" };
-        let place = if i.is_multiple_of(3) { ("cluster", "old".to_owned()) } else { ("region", "eu-west-1".to_owned()) };
+        let place =
+            if i.is_multiple_of(3) { ("cluster", "old".to_owned()) } else { ("region", "eu-west-1".to_owned()) };
         vec![
             ("__name__", name),
             ("code", format!("{}", 200 + i % 5)),
@@ -260,7 +261,9 @@ fn redacted(line: &str) -> String {
 fn lines(guest: &dyn Guest, accents: bool, time: Duration) -> f64 {
     let mut lines: Vec<String> = (0..LINES).map(line).collect();
     if !accents {
-        lines.iter_mut().for_each(|line| line.retain(|c| c.is_ascii()));
+        for line in &mut lines {
+            line.retain(|c| c.is_ascii());
+        }
     }
     let mut text = String::new();
     let mut ends = vec![];
