@@ -140,7 +140,13 @@ fn a_case_that_fails_shows_what_differs_and_update_blesses_it() {
     let component = build::shipped("relabel");
     let args = ["plugin", "test", component.to_str().unwrap(), "--fixtures", "tests.toml"];
     let told = bad(&weir_in(dir.path(), &args));
-    for part in ["FAILED  a label  (tests.toml:2)", "- up\n", "+ up{a=\"1\"}", "1 of 1 cases failed"] {
+    for part in [
+        "FAILED  a label  (tests.toml:2)",
+        "- up\n",
+        "+ up{a=\"1\"}",
+        "it reads of series: no labels",
+        "1 of 1 cases failed",
+    ] {
         assert!(told.contains(part), "{part:?} is not in:\n{told}");
     }
     let update: Vec<_> = args.iter().copied().chain(["--update"]).collect();

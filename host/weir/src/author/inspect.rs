@@ -89,7 +89,7 @@ fn text(found: &Inspection) -> String {
 }
 
 /// What the interfaces read, a line each.
-fn reads(wants: &Wants) -> String {
+pub(super) fn reads(wants: &Wants) -> String {
     let mut text = String::new();
     let named = |labels: &LabelsWanted| match labels {
         LabelsWanted::Nothing => "no labels".to_owned(),

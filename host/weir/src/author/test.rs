@@ -11,6 +11,7 @@ use weir_author::fixture::{Document, Outcome, Report, Rig, bless, check};
 use weir_author::language::Mode;
 use weir_author::{Project, build, conformance};
 
+use super::inspect::reads;
 use super::{print, shown, warn};
 use crate::failure::Failure;
 
@@ -159,6 +160,10 @@ fn told(file: &str, report: &Report, log: bool, colour: bool) -> String {
                 _ => line.to_owned(),
             };
             let _ = writeln!(text, "      {line}");
+        }
+        if case.outcome != Outcome::Passed {
+            // who looks at something else finds nothing there
+            reads(&case.wants).lines().for_each(|line| _ = writeln!(text, "      it reads of {line}"));
         }
         if !case.log.is_empty() && (log || case.outcome != Outcome::Passed) {
             let _ = writeln!(text, "      the plugin's log:");

@@ -32,8 +32,10 @@ pub(super) fn watch(dir: &Path, plugin_dir: &Path, admin: &str, mode: Mode) -> R
     if !plugin_dir.is_dir() {
         return Err(Failure::new(format!("error: there is no plugin directory {}", plugin_dir.display())));
     }
-    let page = format!("{}/api/v1/plugins", admin.trim_end_matches('/'));
-    let page: Uri = page.parse().map_err(|e| Failure::new(format!("error: --admin {admin}: {e}")))?;
+    let url = if admin.contains("://") { admin.to_owned() } else { format!("http://{admin}") };
+    let page: Uri = format!("{}/api/v1/plugins", url.trim_end_matches('/'))
+        .parse()
+        .map_err(|e| Failure::new(format!("error: --admin {admin}: {e}: give a URL such as http://127.0.0.1:9470")))?;
     let weir = Weir { client: Client::new(&weir_client::Settings::default())?, page, runtime: crate::runtime()? };
     let mut placed = String::new();
     let mut called: Option<String> = None;
@@ -86,7 +88,10 @@ impl Weir {
             let plugin = match self.plugin(name) {
                 Ok(plugin) => plugin,
                 Err(error) => {
-                    return format!("in place; whether weir took it cannot be seen at {}: {error}\n", self.page);
+                    return format!(
+                        "in place; whether weir took it cannot be seen at {}: {error}\n(--admin says where yours answers)\n",
+                        self.page
+                    );
                 }
             };
             let problem = plugin["problem"].as_str();
