@@ -122,7 +122,8 @@ async fn rust_from_new_to_live_and_through_an_edit() {
     std::fs::write(&source, text.replace("config.cluster.is_empty()", "true")).unwrap();
     eventually("weir's words", async || {
         let output = watching.output();
-        if output.contains("config.cluster: give it a name") { Ok(()) } else { Err(output) }
+        let all = ["config.cluster: give it a name", "in [plugins.tidy]; a reload"].iter().all(|p| output.contains(p));
+        if all { Ok(()) } else { Err(output) }
     })
     .await;
     println!("{}", watching.output());
