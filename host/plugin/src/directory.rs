@@ -34,19 +34,35 @@ impl File {
     }
 }
 
+/// What there is under the names of plugins.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// The files.
+    pub(crate) files: BTreeMap<String, File>,
+    /// What else there is, in words.
+    pub(crate) odd: BTreeMap<String, &'static str>,
+}
+
 /// Plugins by name: files that end in `.wasm` and do not begin with a dot (many programs copy under such a name first).
 /// Links are followed, as Kubernetes mounts need.
-pub(crate) fn scan(dir: &Path) -> io::Result<BTreeMap<String, File>> {
-    let mut found = BTreeMap::new();
+pub(crate) fn scan(dir: &Path) -> io::Result<Scan> {
+    let mut found = Scan::default();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let Some(name) = plugin_name(&path) else { continue };
-        // Gone since, or a link into nothing: as if it were not there.
-        let Ok(meta) = fs::metadata(&path) else { continue };
-        if meta.is_file() {
-            let print = Fingerprint { bytes: meta.len(), modified: meta.modified().ok() };
-            found.insert(name.to_owned(), File { path: path.clone(), print });
-        }
+        let odd = match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => {
+                let print = Fingerprint { bytes: meta.len(), modified: meta.modified().ok() };
+                found.files.insert(name.to_owned(), File { path: path.clone(), print });
+                continue;
+            }
+            Ok(meta) if meta.is_dir() => "a folder, not a file",
+            Ok(_) => "a pipe, a socket or a device, not a file",
+            Err(_) if fs::symlink_metadata(&path).is_ok() => "a link that leads to no file, or in a circle",
+            // gone since
+            Err(_) => continue,
+        };
+        found.odd.insert(name.to_owned(), odd);
     }
     Ok(found)
 }

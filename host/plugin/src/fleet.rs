@@ -390,7 +390,7 @@ mod tests {
     fn a_pipe_in_place_of_a_file_holds_nobody() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("p.wasm"), b"once a file").unwrap();
-        let file = crate::directory::scan(dir.path()).unwrap().remove("p").unwrap();
+        let file = crate::directory::scan(dir.path()).unwrap().files.remove("p").unwrap();
         let path: &Path = &file.path;
         std::fs::remove_file(path).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();

@@ -15,7 +15,7 @@ use weir_pipeline::guest::{CallError, Guest, Wants};
 use weir_telemetry::Metrics;
 
 use crate::change::{Change, ChangeLog};
-use crate::directory::{File, Watched, scan};
+use crate::directory::{File, Scan, Watched, scan};
 use crate::error::{LoadError, LoadReason};
 use crate::fleet::Fleet;
 use crate::guest::WasmGuest;
@@ -108,8 +108,15 @@ impl Plugins {
         // Looks are only hints, of which one is as good as many.
         let (orders, inbox) = mpsc::sync_channel(8);
         let shown = Arc::new(Mutex::new(Shown::default()));
-        let mut keeper =
-            Keeper { fleet, watched, publish, shown: shown.clone(), stop: stop.clone(), dir_is_gone: false };
+        let mut keeper = Keeper {
+            fleet,
+            watched,
+            publish,
+            shown: shown.clone(),
+            stop: stop.clone(),
+            dir_is_gone: false,
+            odd: Odd::default(),
+        };
         keeper.publish();
         let hints = orders.clone();
         let thread = std::thread::Builder::new()
@@ -197,6 +204,31 @@ struct Keeper {
     shown: Arc<Mutex<Shown>>,
     stop: Arc<AtomicBool>,
     dir_is_gone: bool,
+    odd: Odd,
+}
+
+/// What there is under the names of plugins that is no file.
+#[derive(Default)]
+struct Odd {
+    /// What the last look found.
+    seen: BTreeMap<String, &'static str>,
+    /// What two looks in a row found, and operators are told of: a link may lead nowhere while it is replaced.
+    told: BTreeMap<String, &'static str>,
+    changed: bool,
+}
+
+impl Odd {
+    /// Takes in what another look found. Whether there should be one more soon.
+    fn look(&mut self, found: BTreeMap<String, &'static str>) -> bool {
+        let both: BTreeMap<_, _> =
+            found.iter().filter(|(n, w)| self.seen.get(*n) == Some(w)).map(|(n, w)| (n.clone(), *w)).collect();
+        for (plugin, what) in both.iter().filter(|(n, _)| !self.told.contains_key(*n)) {
+            tracing::warn!(plugin, "no plugin: it is {what}");
+        }
+        self.changed |= both != self.told;
+        self.told = both;
+        std::mem::replace(&mut self.seen, found) != self.seen
+    }
 }
 
 impl Keeper {
@@ -247,8 +279,8 @@ impl Keeper {
     fn look(&mut self) -> bool {
         let settings = self.fleet.settings();
         let Some(dir) = settings.dir.as_deref() else { return false };
-        let files = match scan(dir) {
-            Ok(files) => files,
+        let Scan { files, odd } = match scan(dir) {
+            Ok(found) => found,
             Err(error) => {
                 if !std::mem::replace(&mut self.dir_is_gone, true) {
                     tracing::warn!(dir = %dir.display(), %error, "cannot read the plugin directory: plugins stay as they are");
@@ -258,8 +290,11 @@ impl Keeper {
         };
         self.dir_is_gone = false;
         let changes = self.watched.look(&files, Instant::now(), settings.settle);
-        let unsettled = changes.unsettled;
+        let unsettled = changes.unsettled | self.odd.look(odd);
         if changes.changed.is_empty() && changes.gone.is_empty() {
+            if std::mem::take(&mut self.odd.changed) {
+                self.show();
+            }
             return unsettled;
         }
         if self.fleet.follow(changes) {
@@ -287,7 +322,10 @@ impl Keeper {
 
     fn show(&self) {
         let fleet = &self.fleet;
-        let (problems, changes) = (fleet.problems().clone(), fleet.changes().clone());
+        let (mut problems, changes) = (fleet.problems().clone(), fleet.changes().clone());
+        for (name, what) in &self.odd.told {
+            problems.entry(name.clone()).or_insert_with(|| format!("it is {what}"));
+        }
         *lock(&self.shown) = Shown { running: fleet.running(), problems, changes };
     }
 }
@@ -320,7 +358,7 @@ fn whole_files(settings: &Settings, watched: &mut Watched) -> Result<BTreeMap<St
 }
 
 fn read_dir(dir: &Path) -> Result<BTreeMap<String, File>, LoadReason> {
-    scan(dir).map_err(|source| LoadReason::Directory { path: dir.to_owned(), source })
+    scan(dir).map(|found| found.files).map_err(|source| LoadReason::Directory { path: dir.to_owned(), source })
 }
 
 fn status(running: &[Arc<WasmGuest>], problems: &BTreeMap<String, String>, changes: &ChangeLog) -> Vec<PluginStatus> {

@@ -223,3 +223,34 @@ fn guests_outlive_their_plugins() {
     // Nothing but the guest keeps the clock running now.
     assert_eq!(guest.samples(&super::floats(&[-1.0])), Err(weir_pipeline::guest::CallError::Timeout));
 }
+
+#[test]
+fn what_is_no_file_is_told_and_goes_again() {
+    let w = Watching::open(|dir, _| {
+        fs::create_dir(dir.join("folder.wasm")).unwrap();
+        std::os::unix::fs::symlink("circle.wasm", dir.join("circle.wasm")).unwrap();
+        std::os::unix::fs::symlink("nothing", dir.join("nowhere.wasm")).unwrap();
+        std::os::unix::net::UnixListener::bind(dir.join("socket.wasm")).unwrap();
+    });
+    let told = || -> Vec<(String, String)> {
+        let problems = w.plugins.status().into_iter().filter(|p| p.state == PluginState::Failed);
+        problems.map(|p| (p.name, p.problem.unwrap())).collect()
+    };
+    let wait = |n: usize| {
+        while told().len() != n {
+            std::thread::yield_now();
+        }
+    };
+    wait(4);
+    let link = "it is a link that leads to no file, or in a circle";
+    let of = |name: &str, what: &str| (name.to_owned(), what.to_owned());
+    let expected = [
+        of("circle", link),
+        of("folder", "it is a folder, not a file"),
+        of("nowhere", link),
+        of("socket", "it is a pipe, a socket or a device, not a file"),
+    ];
+    assert_eq!(told(), expected);
+    fs::remove_dir(w.path("folder.wasm")).unwrap();
+    wait(3);
+}
