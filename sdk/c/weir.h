@@ -31,8 +31,8 @@
  *
  * Texts have a length and may hold any byte; they are UTF-8. Where a text goes in, a C string will do as well.
  *
- * Mistakes end the call with file and line in weir's log: a row that is not there, a line's text asked of samples, text that is no
- * UTF-8 on its way out.
+ * Mistakes end the call with file and line in weir's log: a row that is not there, a line's text asked of samples. Text that is no UTF-8
+ * on its way out is an error that names the row, or shows what a label was to be.
  */
 #ifndef WEIR_H
 #define WEIR_H
