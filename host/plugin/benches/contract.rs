@@ -67,7 +67,7 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-/// The guest that does the jobs: Rust's, or the component that `WEIR_BENCH_GUEST` names (`sdk/{go,c}/benches`).
+/// The guest that does the jobs: Rust's, or the component that `WEIR_BENCH_GUEST` names (`sdk/LANGUAGE/benches/jobs`).
 fn guest() -> Vec<u8> {
     let other = std::env::var_os("WEIR_BENCH_GUEST");
     other.map_or_else(|| support::wasm("bench_jobs"), |path| std::fs::read(path).unwrap())
