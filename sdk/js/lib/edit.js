@@ -92,10 +92,30 @@ export class LabelOps {
     this.#last = rows ? rows[count - 1] : count - 1;
   }
 
+  /** Whether all changes are of the same rows. */
+  get #alike() {
+    const [{ rows, count }] = this.#parts;
+    return count !== undefined && this.#parts.every((part) => part.rows === rows && part.count === count);
+  }
+
   /** The contract's `label-edit`; undefined where nothing changes. */
   finish() {
     if (!this.#count) return undefined;
     const ops = new Uint32Array(3 * this.#count);
+    if (!this.#ascends && this.#alike) {
+      // the first row's changes, then the second's
+      const parts = this.#parts;
+      for (let p = 0; p < parts.length; p++) {
+        const { rows, count, names, values } = parts[p];
+        const one = typeof values === 'number';
+        for (let i = 0, at = 3 * p; i < count; i++, at += 3 * parts.length) {
+          ops[at] = rows ? rows[i] : i;
+          ops[at + 1] = names;
+          ops[at + 2] = one ? values : values[i];
+        }
+      }
+      return { added: this.#words.added, assigned: packed(ops), removed: nothing };
+    }
     let o = 0;
     for (const { rows, count = rows.length, names, values } of this.#parts) {
       const end = o + 3 * count;

@@ -166,6 +166,32 @@ class PluginTest(unittest.TestCase):
             out = testing.configure(Replaces).logs(plain)
             self.assertEqual([line and line.line for line in out], [None if row in gone else line for row, line in enumerate(expected)])
 
+    def test_changes_of_labels_count_in_the_order_of_the_work(self):
+        chance = random.Random(5)
+        for _ in range(2000):
+            plain = [{name: chance.choice("xy") for name in "abc" if chance.randrange(2)} for _ in range(chance.randrange(1, 6))]
+            expected = [dict(labels) for labels in plain]
+            some = [row for row in range(len(plain)) if chance.randrange(3)]
+            less = [row for row in range(len(plain)) if row not in some or chance.randrange(2)][: len(some)]
+            work = [(chance.choice(["all", "all", "some", "less", "each"]), chance.choice("abcd"), chance.choice("vw")) for _ in range(4)]
+
+            class Sets(weir.Plugin):
+                @weir.series(labels="everything")
+                def relabel(self, rows: weir.SeriesRows) -> None:
+                    for which, name, value in work:
+                        those = list(range(len(plain))) if which == "all" else less if which == "less" else some
+                        values = [f"{value}{row % 2}" if value == "w" else value for row in those]
+                        if which == "each":
+                            for row, new in zip([row for row in rows if row.index in some], values):
+                                row.set(name, new)
+                        else:
+                            selected = rows if which == "all" else rows & rows._some(those)
+                            selected.set(name, values if value == "w" else value)
+                        for row, new in zip(those, values):
+                            expected[row][name] = new
+
+            self.assertEqual(testing.configure(Sets).series(plain), expected, (plain, some, work))
+
     def test_selections(self):
         class Look(weir.Plugin):
             @weir.series(labels="everything")

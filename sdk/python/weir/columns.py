@@ -243,8 +243,11 @@ class Sets:
         else:
             pairs = u32s(self.pairs)
             names, values = pairs[::2], pairs[1::2]
-            if len(names) == count and names.count(symbol) == count and self.ends[0] == 1:
-                out = values.tolist()  # each set has this label and no other
+            each = len(names) // count
+            even = each * count == len(names) and self.ends == array("I", range(each, len(names) + 1, each))
+            place = names.index(symbol) if even and symbol in names else each
+            if place < each and names[place::each].count(symbol) == count:
+                out = values[place::each].tolist()  # all sets have as many labels, and this one stands in the same place
             else:
                 hits = list(map(symbol.__eq__, names))
                 lengths = map(sub, self.ends, chain((0,), self.ends))

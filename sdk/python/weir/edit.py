@@ -43,7 +43,7 @@ class Words:
 class LabelOps:
     """Changes to the labels of rows, in the order of the work."""
 
-    __slots__ = ("words", "rows", "names", "values", "whole")
+    __slots__ = ("words", "rows", "names", "values", "whole", "each")
 
     def __init__(self, words: Words) -> None:
         self.words = words
@@ -52,6 +52,8 @@ class LabelOps:
         self.values = array("I")
         self.whole = True
         """Whether rows ascend so far."""
+        self.each = 0
+        """How many rows each change was of, where all were of the same; 0 where not."""
 
     def one(self, row: int, name: str, value: str) -> None:
         """One row gets a label."""
@@ -60,6 +62,7 @@ class LabelOps:
         rows = self.rows
         if rows and row < rows[-1]:
             self.whole = False
+        self.each = 0
         rows.append(row)
         self.names.append(name_index)
         self.values.append(value_index)
@@ -81,7 +84,13 @@ class LabelOps:
             self.whole = False
         if isinstance(rows, range) and rows.start == 0:
             rows = iota(count)
-        self.rows.extend(rows if isinstance(rows, array) else array("I", rows))
+        if not isinstance(rows, array):
+            rows = array("I", rows)
+        if not self.rows:
+            self.each = count
+        elif self.each != count or self.rows[:count] != rows:
+            self.each = 0
+        self.rows.extend(rows)
         self.names.extend(array("I", (name_index,)) * count)
         self.values.extend(values)
 
@@ -90,13 +99,19 @@ class LabelOps:
         rows, names, values = self.rows, self.names, self.values
         if not rows:
             return None
-        if not self.whole:  # stable, so changes of one row stay in order
-            order = sorted(range(len(rows)), key=rows.__getitem__)
-            rows = array("I", map(rows.__getitem__, order))
-            names = array("I", map(names.__getitem__, order))
-            values = array("I", map(values.__getitem__, order))
         ops = array("I", bytes(12 * len(rows)))
-        ops[0::3], ops[1::3], ops[2::3] = rows, names, values
+        if not self.whole and self.each:  # the first row's changes, then the second's
+            each, step = self.each, 3 * len(rows) // self.each
+            for at in range(0, step, 3):
+                some = slice(at // 3 * each, (at // 3 + 1) * each)
+                ops[at::step], ops[at + 1 :: step], ops[at + 2 :: step] = rows[some], names[some], values[some]
+        else:
+            if not self.whole:  # stable, so changes of one row stay in order
+                order = sorted(range(len(rows)), key=rows.__getitem__)
+                rows = array("I", map(rows.__getitem__, order))
+                names = array("I", map(names.__getitem__, order))
+                values = array("I", map(values.__getitem__, order))
+            ops[0::3], ops[1::3], ops[2::3] = rows, names, values
         text, ends = table(list(self.words.added))
         return LabelEdit(text, ends, ops.tobytes())
 

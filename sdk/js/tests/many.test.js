@@ -1,4 +1,4 @@
-// Replacing in the text of all lines at once does what replacing in line after line does.
+// What is done to many rows at once is what is done to one after the other.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { plugin } from '../index.js';
@@ -62,5 +62,32 @@ test('of the changes of a row the last one counts, and none of a row that goes',
     for (const row of gone) plain.delete(row);
     const { rows, values } = made.finish(gone);
     assert.deepEqual([...rows].map((row, at) => [row, values[at]]), [...plain].sort(([a], [b]) => a - b));
+  }
+});
+
+test('changes of labels count in the order of the work', () => {
+  for (let i = 0; i < 2000; i++) {
+    const plain = Array.from({ length: 1 + below(5) }, () => Object.fromEntries(['a', 'b', 'c'].filter(() => below(2)).map((name) => [name, 'xy'[below(2)]])));
+    const expected = plain.map((labels) => ({ ...labels }));
+    const some = [...plain.keys()].filter(() => below(3));
+    const less = [...plain.keys()].filter((row) => !some.includes(row) || below(2)).slice(0, some.length);
+    const work = Array.from({ length: 4 }, () => [['all', 'all', 'some', 'less', 'each'][below(5)], 'abcd'[below(4)], 'vw'[below(2)]]);
+    const look = plugin({
+      series: {
+        labels: 'everything',
+        relabel(rows) {
+          const chosen = rows.filter((row) => some.includes(row.index));
+          const other = rows.filter((row) => less.includes(row.index));
+          for (const [which, name, value] of work) {
+            const those = { all: [...plain.keys()], less }[which] ?? some;
+            const values = those.map((row) => (value === 'w' ? `w${row % 2}` : value));
+            if (which === 'each') [...chosen].forEach((row, at) => row.set(name, values[at]));
+            else ({ all: rows, less: other }[which] ?? chosen).set(name, value === 'w' ? values : value);
+            those.forEach((row, at) => (expected[row][name] = values[at]));
+          }
+        },
+      },
+    });
+    assert.deepEqual(configure(look).series(plain), expected, JSON.stringify([plain, some, work]));
   }
 });
