@@ -58,6 +58,10 @@ pub(crate) struct WasmGuest {
     runtime: Arc<Runtime>,
 }
 
+/// What making and configuring a plugin's first instance takes at most as a rule: an interpreter with its libraries. What takes four times
+/// that is loaded while nobody else wants the processor.
+const LOADING: Duration = Duration::from_millis(50);
+
 /// Numbers of those that take a place.
 static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -111,14 +115,16 @@ impl WasmGuest {
             max_idle,
         };
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
-        let mut first = guest.instantiate(Way::Here).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
-        match first.configure(&guest.settings.config_json, Way::Here) {
+        let way = guest.way_to(Course::of(true, LOADING));
+        let mut first = guest.instantiate(way).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
+        match first.configure(&guest.settings.config_json, way) {
             Err(CallError::Refused(why)) => return Err(LoadReason::Refused(why)),
             other => other.map_err(failed("configure"))?,
         }
         let making = first.computed();
-        guest.wants = first.wants(guest.settings.timeout, Way::Here).map_err(failed("wants"))?;
+        let wants = first.wants(guest.settings.timeout, way).map_err(failed("wants"))?;
         guest.making.add(making + first.computed());
+        guest.wants = wants;
         if !guest.for_each_pipeline {
             guest.idle = Mutex::new(vec![first]);
         }
@@ -287,7 +293,7 @@ impl WasmGuest {
     /// Makes one more instance, configures it, and lets go of it: how long the first two took.
     pub(crate) fn time_an_instance(&self) -> Result<Duration, CallError> {
         let begin = Instant::now();
-        let _instance = self.new_instance(Way::Here, &mut Duration::default())?;
+        let _instance = self.new_instance(self.way(false), &mut Duration::default())?;
         Ok(begin.elapsed())
     }
 
@@ -298,8 +304,11 @@ impl WasmGuest {
 
     /// The way of a call that is, or is not, expected to be long.
     fn way(&self, long: bool) -> Way<'_> {
-        let course = Course::of(long, self.time.average().unwrap_or_default());
-        Way::Through { threads: &self.threads, plugin: &self.name, course, long_calls: &self.metrics.long_calls }
+        self.way_to(Course::of(long, self.time.average().unwrap_or_default()))
+    }
+
+    fn way_to(&self, course: Course) -> Way<'_> {
+        Way { threads: &self.threads, plugin: &self.name, course, long_calls: &self.metrics.long_calls }
     }
 
     /// An idle instance, or a new one, configured. How much processor time that took is added to `used`.
@@ -331,7 +340,7 @@ impl WasmGuest {
     fn instantiate(&self, way: Way<'_>) -> Result<Instance, CallError> {
         let limits = Limits::new(self.settings.memory_limit, self.settings.table_elements, self.metrics.instance());
         let time = self.settings.configure_timeout;
-        let state = State::new(limits, time, way.course(), self.services.clone(), self.kept.clone());
+        let state = State::new(limits, time, way.course, self.services.clone(), self.kept.clone());
         self.program.instantiate(state, way)
     }
 

@@ -39,8 +39,6 @@ const NICEST: i32 = 19;
 /// Where a call runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The caller's thread, which nobody else waits for.
-    Own,
     /// The caller's thread, which serves others.
     Shared,
     /// The threads for long calls.
@@ -55,7 +53,7 @@ impl Place {
         match self {
             Self::Shared => Some(Self::Long),
             Self::Long => Some(Self::Background),
-            Self::Own | Self::Background => None,
+            Self::Background => None,
         }
     }
 }
@@ -75,9 +73,6 @@ pub(crate) struct Course {
 const QUICK: Duration = Duration::from_micros(100);
 
 impl Course {
-    /// Of a call that stays where it is made.
-    pub(crate) const STAYS: Self = Self { begins: Place::Own, clock: Clock::Processor, long: Duration::ZERO };
-
     /// Of a call that is, or is not, expected to be long, of a plugin whose calls usually take so long.
     pub(crate) fn of(long: bool, usual: Duration) -> Self {
         let begins = if long { Place::Long } else { Place::Shared };
@@ -120,43 +115,24 @@ impl GuestThreads {
     }
 }
 
-/// The way of a call.
+/// The way of a call: from the caller's thread, or from the threads for long calls, on to others.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way<'a> {
-    /// To its end where it is called.
-    Here,
-    /// From the caller's thread, which serves others, or from the threads for long calls, on to others.
-    Through {
-        /// Whose.
-        threads: &'a GuestThreads,
-        /// Whose call it is.
-        plugin: &'a Arc<str>,
-        /// When.
-        course: Course,
-        /// Counts those that are.
-        long_calls: &'a Counter,
-    },
+pub(crate) struct Way<'a> {
+    /// Whose threads.
+    pub(crate) threads: &'a GuestThreads,
+    /// Whose call it is.
+    pub(crate) plugin: &'a Arc<str>,
+    /// Where it begins, and when it leaves.
+    pub(crate) course: Course,
+    /// Counts those that are long.
+    pub(crate) long_calls: &'a Counter,
 }
 
 impl Way<'_> {
-    /// Where it begins, and when it leaves.
-    pub(crate) fn course(&self) -> Course {
-        match self {
-            Self::Here => Course::STAYS,
-            Self::Through { course, .. } => *course,
-        }
-    }
-
     /// Makes a call, which says that it wants to be elsewhere by pausing, and waits for it in a way that leaves a runtime its thread.
     pub(crate) fn go<C: Future<Output: Send> + Send>(self, meter: &Meter, call: C) -> C::Output {
         let mut call = pin!(call);
-        let Self::Through { threads, plugin, course, long_calls } = self else {
-            loop {
-                if let Poll::Ready(outcome) = on(call.as_mut()) {
-                    return outcome;
-                }
-            }
-        };
+        let Self { threads, plugin, course, long_calls } = self;
         if course.begins == Place::Shared
             && let Poll::Ready(outcome) = on(call.as_mut())
         {
@@ -369,7 +345,6 @@ mod tests {
         assert_eq!(next(Duration::ZERO, Place::Long, LONG), Some(Place::Background));
         assert_eq!(next(Duration::MAX, Place::Long, LONG), None);
         assert_eq!(next(usual, Place::Background, Duration::MAX), None);
-        assert_eq!(Course::STAYS.next(Place::Own, Duration::MAX), None);
     }
 
     /// A call that pauses so many times, and tells which threads it has been on.
@@ -384,13 +359,13 @@ mod tests {
     #[test]
     fn a_call_goes_further_each_time_it_pauses() {
         let (threads, long_calls) = (GuestThreads::new().unwrap(), Counter::default());
-        let time = TimeLimit::begin(Duration::from_secs(1), Course::STAYS);
+        let time = TimeLimit::begin(Duration::from_secs(1), Course::of(false, Duration::ZERO));
         let meter = time.meter();
         let own = std::thread::current().name().unwrap().to_owned();
         let plugin = "p".into();
         let went = |long, pauses| {
             let course = Course::of(long, Duration::ZERO);
-            let way = Way::Through { threads: &threads, plugin: &plugin, course, long_calls: &long_calls };
+            let way = Way { threads: &threads, plugin: &plugin, course, long_calls: &long_calls };
             let been = way.go(meter, pausing(pauses));
             been.iter()
                 .map(|n| if *n == own { "own" } else { n.trim_end_matches(|c: char| c.is_ascii_digit()) }.to_owned())
@@ -403,7 +378,6 @@ mod tests {
         assert_eq!(went(true, 0), ["weir-guest-"]);
         assert_eq!(went(true, 1), ["weir-guest-", "weir-guest-bg-"]);
         assert_eq!(long_calls.get(), 4);
-        assert_eq!(Way::Here.go(meter, pausing(2)), [own.as_str(); 3]);
         let all = std::thread::available_parallelism().unwrap().get() + 1;
         assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
     }

@@ -292,7 +292,7 @@ impl Instance {
         state.emitting.begin(true);
         state.kept.begin();
         state.waiting.begin(state.services.access.http.as_ref().map(|h| h.timeout));
-        state.time.begin_again(limit, way.course());
+        state.time.begin_again(limit, way.course);
         let first_look = look(&state.time, limit);
         self.store.set_epoch_deadline(first_look);
     }
