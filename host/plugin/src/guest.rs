@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
 use weir_pipeline::guest::{
     Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
     SeriesBatch, Verdicts, Wants,
@@ -115,7 +116,9 @@ impl WasmGuest {
             max_idle,
         };
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
-        let way = guest.way_to(Course::of(true, LOADING));
+        // no record waits for it
+        let uncounted = Counter::default();
+        let way = Way { long_calls: &uncounted, course: Course::of(true, LOADING), ..guest.way(true) };
         let mut first = guest.instantiate(way).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
         match first.configure(&guest.settings.config_json, way) {
             Err(CallError::Refused(why)) => return Err(LoadReason::Refused(why)),
@@ -304,10 +307,7 @@ impl WasmGuest {
 
     /// The way of a call that is, or is not, expected to be long.
     fn way(&self, long: bool) -> Way<'_> {
-        self.way_to(Course::of(long, self.time.average().unwrap_or_default()))
-    }
-
-    fn way_to(&self, course: Course) -> Way<'_> {
+        let course = Course::of(long, self.time.average().unwrap_or_default());
         Way { threads: &self.threads, plugin: &self.name, course, long_calls: &self.metrics.long_calls }
     }
 
