@@ -218,15 +218,17 @@ pub enum CompileError {
 /// What a compiling process does: compiles the component on standard input to standard output, within so many bytes of memory and so
 /// many seconds of processor time. Lowers its own priority and limits first, so it is for nothing else in the process.
 ///
-/// `functions` is the directory where functions that were compiled before are found and kept (`functions`). What of them was of use is told
+/// `dir` is where functions that were compiled before are found and kept (`functions`). What of them was of use is told
 /// on standard error.
-pub fn compile_here(memory: u64, cpu: u64, functions: Option<&Path>) -> Result<(), CompileError> {
+pub fn compile_here(memory: u64, cpu: u64, dir: Option<&Path>) -> Result<(), CompileError> {
     let limit = |resource, most: u64, at_last: u64| {
         let limit = Rlimit { current: Some(most), maximum: Some(at_last) };
         rustix::process::setrlimit(resource, limit).map_err(io::Error::from)
     };
-    // Writable private memory is what is counted: address space is reserved by the gigabyte and costs nothing.
-    limit(Resource::Data, memory, memory)?;
+    // Writable private memory is what is counted: address space is reserved by the gigabyte and costs nothing. What compiles without
+    // functions of before must compile with them.
+    let most = if dir.is_some() { memory.saturating_add(functions::MEMORY) } else { memory };
+    limit(Resource::Data, most, most)?;
     let output = memory / OUTPUT_SHARE;
     limit(Resource::Fsize, output, output)?;
     // The first one ends it by a signal that says why, the second by one that does not.
@@ -240,10 +242,10 @@ pub fn compile_here(memory: u64, cpu: u64, functions: Option<&Path>) -> Result<(
     // More than the limit of a file's size would end the process.
     let bounds = Bounds::default();
     let bounds = Bounds { segment: bounds.segment.min(output), ..bounds };
-    let (compiled, kept) = compile(&component, false, functions, bounds).map_err(CompileError::Component)?;
+    let (compiled, kept) = compile(&component, false, dir, bounds).map_err(CompileError::Component)?;
     io::stdout().lock().write_all(&compiled)?;
     let Counts { found, compiled } = kept.keep();
-    if functions.is_some() {
+    if dir.is_some() {
         write!(io::stderr().lock(), "{found} found, {compiled} compiled")?;
     }
     Ok(())

@@ -21,6 +21,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -42,6 +43,14 @@ pub(crate) const WORTHWHILE: usize = 1 << 20;
 
 /// Ends the names of segments.
 pub(crate) const EXTENSION: &str = ".functions";
+
+/// The most bytes of memory that finding and keeping functions takes: 23 MB for the index of [`MAX_FOUND`] and half of that while it grows, 15 for
+/// a segment's as it is read, 11 for that of a new one.
+pub(crate) const MEMORY: u64 = 64 << 20;
+
+/// The most functions that are looked for. Python, JavaScript and Go have 30,000 together; a component that is all tiny functions
+/// makes a large index of few bytes.
+const MAX_FOUND: usize = 200_000;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -104,14 +113,21 @@ impl Functions {
         let suffix = format!("-{}{EXTENSION}", engine_hash(engine));
         let (mut segments, mut index) = (Vec::new(), HashMap::new());
         for path in paths(dir, &suffix).into_iter().map(|(_, _, path)| path).take(bounds.segments) {
-            match Segment::open(&path, bounds.segment) {
+            match Segment::open(&path) {
                 Ok((segment, places)) => {
+                    if index.len() + places.len() > MAX_FOUND {
+                        continue;
+                    }
                     index.reserve(places.len());
                     index.extend(places.into_iter().map(|(key, place)| (key, (segments.len(), place))));
                     segments.push(segment);
                 }
-                // It may have left just now; otherwise it is of no use to anybody.
-                Err(_) => drop(fs::remove_file(&path)),
+                // Of no use to anybody.
+                Err(e) if matches!(e.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                    let _ = fs::remove_file(&path);
+                }
+                // It may have left just now.
+                Err(_) => {}
             }
         }
         let fresh = Mutex::new(Fresh::Nothing);

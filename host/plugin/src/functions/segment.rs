@@ -53,8 +53,9 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Opens it and reads its index. An error: it is not whole, or not one.
-    pub(super) fn open(path: &Path, most: u64) -> io::Result<(Self, Vec<(Key, Place)>)> {
+    /// Opens it and reads its index. One that is not whole, or not one, is [`io::ErrorKind::InvalidData`] or
+    /// [`io::ErrorKind::UnexpectedEof`].
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<(Key, Place)>)> {
         let damaged = || io::Error::from(io::ErrorKind::InvalidData);
         let file = File::open(path)?;
         let len = file.metadata()?.len();
@@ -69,7 +70,7 @@ impl Segment {
         let mut index = vec![0; count * ENTRY];
         let end = values_end(index.len() as u64).ok_or_else(damaged)?;
         file.read_exact_at(&mut index, end)?;
-        if len > most || magic != *MAGIC || index_sum(&index, count).as_slice() != expected {
+        if magic != *MAGIC || index_sum(&index, count).as_slice() != expected {
             return Err(damaged());
         }
         let mut offset = MAGIC.len() as u64;
