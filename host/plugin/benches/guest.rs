@@ -39,7 +39,9 @@ fn main() {
     println!("{}", columns.map(|column| format!("{column:>16}")).concat());
     for path in components() {
         let (_plugins, guest) = load(&path);
-        print!("{:<34}", path.file_stem().unwrap().to_string_lossy());
+        // `sdk/js/benches/cost/build/cost.wasm` by its folders
+        let whole: Vec<char> = path.to_string_lossy().chars().collect();
+        print!("{:<34}", whole[whole.len().saturating_sub(33)..].iter().collect::<String>());
         let wanted = guest.wants().series.clone().unwrap();
         for wanted in [&wanted, &LabelsWanted::Everything] {
             print!("{:>16.1}", series(guest.as_ref(), wanted, time));
