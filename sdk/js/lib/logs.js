@@ -143,23 +143,28 @@ export class LogRows extends SomeRows {
       if (of[h] !== row || (changed && lines.has(row))) continue;
       const begin = row ? ends[row - 1] : 0;
       const end = ends[row];
+      const from = hits[h];
+      const rest = here && all.slice(from, end); // a pattern must not see the next line
       let made;
+      let more;
       let done = begin;
       for (; of[h] === row; h++) {
         const at = hits[h];
         if (at < done) continue; // within the last match
         let { length } = start;
         if (here) {
-          here.lastIndex = 0;
-          if (!here.test(all.slice(at, end))) continue;
-          length = here.lastIndex;
+          here.lastIndex = at - from;
+          if (!here.test(rest)) continue;
+          length = here.lastIndex - (at - from);
         }
         const part = all.slice(done, at) + by;
-        made = made === undefined ? part : made + part;
+        if (made === undefined) made = part;
+        else (more ??= []).push(part); // put together once, however many there are
         done = at + length;
         if (!global) break;
       }
       if (made === undefined) continue;
+      if (more) made += more.join('');
       made += all.slice(done, end);
       if (here && made.length === end - begin && made === all.slice(begin, end)) continue;
       out[n] = row;
