@@ -142,9 +142,10 @@ pub(crate) fn ticks(limit: Duration) -> u64 {
 
 fn config(max_instances: u32, stack: usize, places: bool) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    // A component is several core instances; on average far fewer than it may have.
+    // Memories and tables take address space, and a component has fewer of them on average than it may have. Core instances
+    // are only counted: no plugin takes another's.
     pool.total_component_instances(max_instances)
-        .total_core_instances(max_instances.saturating_mul(8))
+        .total_core_instances(max_instances.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(max_instances.saturating_mul(2))
         .total_tables(max_instances.saturating_mul(4))
         // An instance runs one call at a time. The pool is mapped as a whole, and the compiling process, of one instance, has a limit

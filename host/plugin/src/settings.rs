@@ -32,8 +32,9 @@ pub struct Settings {
     pub settle: Duration,
     /// Where components are compiled.
     pub compiler: Compiler,
-    /// The most instances of all plugins together: sizes the reserved address space (4 GiB each, none of it memory
-    /// before it is touched). 16 plugins on 8 cores, doubled while a new version stands beside the old.
+    /// The most instances of all plugins together: sizes the reserved address space (8 GiB each, none of it memory
+    /// before it is touched). 16 plugins with an instance for each processor, doubled while a new version stands beside the old; from 256, for
+    /// many plugins on a small machine, to 1,024, for 47 bits of address space have to do for five engines.
     pub max_instances: u32,
     /// How many idle instances a plugin keeps: as many calls as there are cores can run at once.
     pub idle_instances: usize,
@@ -50,6 +51,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         Self {
             dir: None,
             embedded: Vec::new(),
@@ -58,8 +60,8 @@ impl Default for Settings {
             poll_interval: Duration::from_millis(500),
             settle: Duration::from_millis(200),
             compiler: Compiler::InProcess,
-            max_instances: 256,
-            idle_instances: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            max_instances: u32::try_from(processors.saturating_mul(32)).map_or(1024, |n| n.clamp(256, 1024)),
+            idle_instances: processors,
             emit_to: EmitTo::default(),
             places: false,
             log_to: LogTo::default(),
