@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use prometheus_client::metrics::counter::Counter;
 use weir_pipeline::guest::{
     Allowance, CallError, Emission, Guest, LogsBatch, LogsEdit, OnError, Outcome, SamplesBatch, SamplesEdit,
     SeriesBatch, Verdicts, Wants,
@@ -24,7 +23,7 @@ use crate::seat::{Bound, Seated, Ticker};
 use crate::settings::PluginSettings;
 use crate::state::{Services, State};
 use crate::store::Compiled;
-use crate::threads::{Course, GuestThreads, SHARED, Way};
+use crate::threads::{Course, GuestThreads, Place, Way};
 
 /// One version of a plugin with one configuration.
 pub(crate) struct WasmGuest {
@@ -116,9 +115,7 @@ impl WasmGuest {
             max_idle,
         };
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
-        // no record waits for it
-        let uncounted = Counter::default();
-        let way = Way { long_calls: &uncounted, course: Course::of(true, LOADING), ..guest.way(true) };
+        let way = Way { course: Course::of(Place::Long, LOADING), ..guest.way(&guest.making) };
         let mut first = guest.instantiate(way).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
         match first.configure(&guest.settings.config_json, way) {
             Err(CallError::Refused(why)) => return Err(LoadReason::Refused(why)),
@@ -277,8 +274,9 @@ impl WasmGuest {
     ) -> Result<T, CallError> {
         // Making one has a limit of its own, and counts all the same.
         let mut instance = self.ready_instance(&mut time.used)?;
+        let way = Way { long_calls: Some(&self.metrics.long_calls), ..self.way(&self.time) };
         let begin = Instant::now();
-        let outcome = call(&mut instance, time.limit, self.way(self.waits() || self.time.is_longer_than(SHARED)));
+        let outcome = call(&mut instance, time.limit, way);
         interface.seconds.observe(begin.elapsed().as_secs_f64());
         let computed = instance.computed();
         if matches!(outcome, Err(CallError::Timeout)) {
@@ -296,7 +294,7 @@ impl WasmGuest {
     /// Makes one more instance, configures it, and lets go of it: how long the first two took.
     pub(crate) fn time_an_instance(&self) -> Result<Duration, CallError> {
         let begin = Instant::now();
-        let _instance = self.new_instance(self.way(false), &mut Duration::default())?;
+        let _instance = self.new_instance(self.way(&self.making), &mut Duration::default())?;
         Ok(begin.elapsed())
     }
 
@@ -305,10 +303,16 @@ impl WasmGuest {
         self.services.access.http.is_some()
     }
 
-    /// The way of a call that is, or is not, expected to be long.
-    fn way(&self, long: bool) -> Way<'_> {
-        let course = Course::of(long, self.time.average().unwrap_or_default());
-        Way { threads: &self.threads, plugin: &self.name, course, long_calls: &self.metrics.long_calls }
+    /// The way of what has lately taken this time.
+    fn way(&self, lately: &CallTime) -> Way<'_> {
+        let begins = match (self.time.begins(), lately.begins()) {
+            // whatever it does
+            (Place::Background, _) => Place::Background,
+            (_, Place::Shared) if self.waits() => Place::Long,
+            (_, begins) => begins,
+        };
+        let course = Course::of(begins, lately.average().unwrap_or_default());
+        Way { threads: &self.threads, plugin: &self.name, course, long_calls: None }
     }
 
     /// An idle instance, or a new one, configured. How much processor time that took is added to `used`.
@@ -317,7 +321,7 @@ impl WasmGuest {
         if let Some(instance) = idle {
             return Ok(instance);
         }
-        self.new_instance(self.way(self.making.is_longer_than(SHARED)), used)
+        self.new_instance(self.way(&self.making), used)
     }
 
     fn new_instance(&self, way: Way<'_>, used: &mut Duration) -> Result<Instance, CallError> {

@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use weir_telemetry::Metrics;
 
 use crate::state::NotKeptLabels;
+use crate::threads::{Place, SHARED};
 
 /// Upper bounds in seconds: a look-up of 2 µs to an interpreter's time-out.
 const BUCKETS: [f64; 12] = [2e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
@@ -301,12 +302,12 @@ impl Drop for RestGauge {
 pub(crate) struct CallTime {
     /// Nanoseconds: an exponential moving average, of which the last eight calls are two thirds.
     average: AtomicU64,
-    /// Calls for which it counts as long, whatever the average says.
+    /// Calls that begin in the background, whatever the average says.
     wary: AtomicU64,
 }
 
-/// Calls after a time-out that count as long: a plugin that loops once in a thousand calls holds up who shares a thread with it
-/// too rarely for anybody's p99.
+/// Calls after a time-out that begin in the background: a plugin that loops once in a thousand calls takes processors from others too
+/// rarely for anybody's p99.
 const WARY: u64 = 1000;
 
 impl CallTime {
@@ -327,9 +328,16 @@ impl CallTime {
         self.wary.store(WARY, Ordering::Relaxed);
     }
 
-    /// Whether a call may be longer than this: calls are on average, one has lately run into its limit, or none is known.
-    pub(crate) fn is_longer_than(&self, long: Duration) -> bool {
-        self.wary.load(Ordering::Relaxed) > 0 || self.average().is_none_or(|average| average > long)
+    /// Where the next call begins: not with others, where calls are long on average or none is known; in the background, where one has
+    /// lately run into its limit.
+    pub(crate) fn begins(&self) -> Place {
+        if self.wary.load(Ordering::Relaxed) > 0 {
+            Place::Background
+        } else if self.average().is_none_or(|average| average > SHARED) {
+            Place::Long
+        } else {
+            Place::Shared
+        }
     }
 
     /// `None` before the first call.
@@ -348,25 +356,25 @@ mod tests {
     #[test]
     fn a_timeout_is_remembered_for_some_calls() {
         let t = CallTime::default();
-        assert_eq!(t.average(), None);
+        assert_eq!((t.average(), t.begins()), (None, Place::Long));
         t.add(Duration::from_micros(10));
         assert_eq!(t.average(), Some(Duration::from_micros(10)));
         t.add(Duration::from_millis(50));
         for _ in 0..10 {
-            assert!(t.average().unwrap() > Duration::from_millis(1));
+            assert_eq!(t.begins(), Place::Long);
             t.add(Duration::from_micros(10));
         }
         for _ in 0..40 {
             t.add(Duration::from_micros(10));
         }
         assert!(t.average().unwrap() < Duration::from_millis(1));
-        assert!(!t.is_longer_than(Duration::from_millis(1)));
+        assert_eq!(t.begins(), Place::Shared);
         t.ran_out();
         for _ in 0..1000 {
-            assert!(t.is_longer_than(Duration::from_millis(1)));
+            assert_eq!(t.begins(), Place::Background);
             t.add(Duration::from_micros(10));
         }
-        assert!(!t.is_longer_than(Duration::from_millis(1)));
+        assert_eq!(t.begins(), Place::Shared);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
 //! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one that takes longer still
-//! leaves those for others that have a processor only while nobody else wants it. The threads are few; however many calls one plugin
+//! leaves those for others that have a processor only while nobody else wants it, where calls of a plugin that has lately run into its time
+//! limit are from their beginning. The threads are few; however many calls one plugin
 //! has, a thread is left for another.
 
 use std::collections::HashMap;
@@ -73,10 +74,9 @@ pub(crate) struct Course {
 const QUICK: Duration = Duration::from_micros(100);
 
 impl Course {
-    /// Of a call that is, or is not, expected to be long, of a plugin whose calls usually take so long.
-    pub(crate) fn of(long: bool, usual: Duration) -> Self {
-        let begins = if long { Place::Long } else { Place::Shared };
-        let clock = if !long && usual < QUICK { Clock::Wall } else { Clock::Processor };
+    /// Of a call that begins there, of a plugin whose calls usually take so long.
+    pub(crate) fn of(begins: Place, usual: Duration) -> Self {
+        let clock = if begins == Place::Shared && usual < QUICK { Clock::Wall } else { Clock::Processor };
         Self { begins, clock, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
     }
 
@@ -115,7 +115,7 @@ impl GuestThreads {
     }
 }
 
-/// The way of a call: from the caller's thread, or from the threads for long calls, on to others.
+/// The way of a call: from where it begins on to others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way<'a> {
     /// Whose threads.
@@ -124,8 +124,8 @@ pub(crate) struct Way<'a> {
     pub(crate) plugin: &'a Arc<str>,
     /// Where it begins, and when it leaves.
     pub(crate) course: Course,
-    /// Counts those that are long.
-    pub(crate) long_calls: &'a Counter,
+    /// Counts it, where it is one with records and long.
+    pub(crate) long_calls: Option<&'a Counter>,
 }
 
 impl Way<'_> {
@@ -138,9 +138,13 @@ impl Way<'_> {
         {
             return outcome;
         }
-        long_calls.inc();
+        if let Some(counter) = long_calls {
+            counter.inc();
+        }
         tokio::task::block_in_place(|| {
-            if let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut())) {
+            if course.begins != Place::Background
+                && let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut()))
+            {
                 return outcome;
             }
             loop {
@@ -336,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_longer_a_call_takes_the_further_it_goes() {
-        let next = |usual, place, computed| Course::of(false, usual).next(place, computed);
+        let next = |usual, place, computed| Course::of(Place::Shared, usual).next(place, computed);
         let usual = LONG / 2;
         assert_eq!(next(usual, Place::Shared, SHARED / 2), None);
         assert_eq!(next(usual, Place::Shared, SHARED), Some(Place::Long));
@@ -359,25 +363,26 @@ mod tests {
     #[test]
     fn a_call_goes_further_each_time_it_pauses() {
         let (threads, long_calls) = (GuestThreads::new().unwrap(), Counter::default());
-        let time = TimeLimit::begin(Duration::from_secs(1), Course::of(false, Duration::ZERO));
+        let time = TimeLimit::begin(Duration::from_secs(1), Course::of(Place::Shared, Duration::ZERO));
         let meter = time.meter();
         let own = std::thread::current().name().unwrap().to_owned();
         let plugin = "p".into();
-        let went = |long, pauses| {
-            let course = Course::of(long, Duration::ZERO);
-            let way = Way { threads: &threads, plugin: &plugin, course, long_calls: &long_calls };
+        let went = |begins, pauses| {
+            let course = Course::of(begins, Duration::ZERO);
+            let way = Way { threads: &threads, plugin: &plugin, course, long_calls: Some(&long_calls) };
             let been = way.go(meter, pausing(pauses));
             been.iter()
                 .map(|n| if *n == own { "own" } else { n.trim_end_matches(|c: char| c.is_ascii_digit()) }.to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(went(false, 0), ["own"]);
+        assert_eq!(went(Place::Shared, 0), ["own"]);
         assert_eq!(long_calls.get(), 0);
-        assert_eq!(went(false, 1), ["own", "weir-guest-"]);
-        assert_eq!(went(false, 3), ["own", "weir-guest-", "weir-guest-bg-", "weir-guest-bg-"]);
-        assert_eq!(went(true, 0), ["weir-guest-"]);
-        assert_eq!(went(true, 1), ["weir-guest-", "weir-guest-bg-"]);
-        assert_eq!(long_calls.get(), 4);
+        assert_eq!(went(Place::Shared, 1), ["own", "weir-guest-"]);
+        assert_eq!(went(Place::Shared, 3), ["own", "weir-guest-", "weir-guest-bg-", "weir-guest-bg-"]);
+        assert_eq!(went(Place::Long, 0), ["weir-guest-"]);
+        assert_eq!(went(Place::Long, 1), ["weir-guest-", "weir-guest-bg-"]);
+        assert_eq!(went(Place::Background, 1), ["weir-guest-bg-"; 2]);
+        assert_eq!(long_calls.get(), 5);
         let all = std::thread::available_parallelism().unwrap().get() + 1;
         assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
     }

@@ -222,17 +222,17 @@ mod tests {
 
     #[test]
     fn a_call_moves_once_from_each_place() {
-        let mut time = TimeLimit::begin(MS(1000), Course::of(false, Duration::ZERO));
+        let mut time = TimeLimit::begin(MS(1000), Course::of(Place::Shared, Duration::ZERO));
         while !matches!(time.verdict(), Verdict::Moves(_)) {}
         assert_eq!(time.place(), Place::Long);
         assert!(matches!(time.verdict(), Verdict::GoesOn(_)), "it is there already");
-        let mut time = TimeLimit::begin(Duration::ZERO, Course::of(false, Duration::ZERO));
+        let mut time = TimeLimit::begin(Duration::ZERO, Course::of(Place::Shared, Duration::ZERO));
         assert_eq!(time.verdict(), Verdict::Over, "its limit comes first");
     }
 
     #[test]
     fn what_a_call_used_elsewhere_counts_and_its_way_does_not() {
-        let mut time = TimeLimit::begin(MS(1000), Course::of(false, Duration::ZERO));
+        let mut time = TimeLimit::begin(MS(1000), Course::of(Place::Shared, Duration::ZERO));
         let spin = |until: Duration| while thread_time() < until {};
         spin(thread_time() + MS(2));
         let meter = time.meter().clone();
