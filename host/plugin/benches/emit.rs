@@ -8,10 +8,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
+mod component;
+
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -92,8 +92,9 @@ impl Rig {
             lines: LogsPipeline::new("bench", &[], Arc::new(sink), &stats),
         });
         let sources = Arc::new(EmitSources::new(&ledger, routes));
+        let bytes = std::fs::read(component::built("weir-guest-emits")).unwrap();
         let settings = Settings {
-            embedded: vec![PluginSource { name: "emits".to_owned(), bytes: component().into() }],
+            embedded: vec![PluginSource { name: "emits".to_owned(), bytes: bytes.into() }],
             plugins: [("emits".to_owned(), unbounded())].into(),
             emit_to: EmitTo(Some(sources.clone())),
             ..Settings::default()
@@ -123,24 +124,6 @@ impl Rig {
 
 fn unbounded() -> PluginSettings {
     PluginSettings { emit_records: u32::MAX, emit_bytes: 1 << 40, ..PluginSettings::default() }
-}
-
-/// The guest, built as an author would.
-fn component() -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("components");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "weir-guest-emits", "--profile", "plugin", "--target", "wasm32-wasip2"])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(root)
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("CARGO_BUILD_TARGET")
-        .status()
-        .unwrap();
-    assert!(built.success(), "the guest does not build (rustup target add wasm32-wasip2)");
-    std::fs::read(target.join("wasm32-wasip2/plugin/weir_guest_emits.wasm")).unwrap()
 }
 
 struct Routes {

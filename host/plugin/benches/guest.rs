@@ -10,9 +10,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
+mod component;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,20 +62,7 @@ fn components() -> Vec<PathBuf> {
     if let Some(paths) = std::env::var_os("WEIR_BENCH_GUEST") {
         return std::env::split_paths(&paths).collect();
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("components");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "weir-bench-cost", "--profile", "plugin", "--target", "wasm32-wasip2"])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(root)
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("CARGO_BUILD_TARGET")
-        .status()
-        .unwrap();
-    assert!(built.success(), "the guest does not build (rustup target add wasm32-wasip2)");
-    vec![target.join("wasm32-wasip2/plugin/weir_bench_cost.wasm")]
+    vec![component::built("weir-bench-cost")]
 }
 
 fn load(path: &Path) -> (Plugins, Arc<dyn Guest>) {
