@@ -280,7 +280,10 @@ impl WasmGuest {
         interface.seconds.observe(begin.elapsed().as_secs_f64());
         let computed = instance.computed();
         if matches!(outcome, Err(CallError::Timeout)) {
-            self.time.ran_out();
+            // One that had no processor is not to blame.
+            if computed >= time.limit {
+                self.time.ran_out();
+            }
             self.metrics.stopped.observe(computed.as_secs_f64() / time.limit.as_secs_f64().max(1e-9));
         } else {
             self.time.add(computed);
@@ -305,13 +308,10 @@ impl WasmGuest {
 
     /// The way of what has lately taken this time.
     fn way(&self, lately: &CallTime) -> Way<'_> {
-        let begins = match (self.time.begins(), lately.begins()) {
-            // whatever it does
-            (Place::Background, _) => Place::Background,
-            (_, Place::Shared) if self.waits() => Place::Long,
-            (_, begins) => begins,
-        };
-        let course = Course::of(begins, lately.average().unwrap_or_default());
+        let mut course = lately.course();
+        if self.waits() && course.begins == Place::Shared {
+            course = Course::of(Place::Long, lately.average().unwrap_or_default());
+        }
         Way { threads: &self.threads, plugin: &self.name, course, long_calls: None }
     }
 

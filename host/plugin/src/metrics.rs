@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use weir_telemetry::Metrics;
 
 use crate::state::NotKeptLabels;
-use crate::threads::{Place, SHARED};
+use crate::threads::{Course, Place, SHARED};
 
 /// Upper bounds in seconds: a look-up of 2 µs to an interpreter's time-out.
 const BUCKETS: [f64; 12] = [2e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
@@ -302,12 +302,12 @@ impl Drop for RestGauge {
 pub(crate) struct CallTime {
     /// Nanoseconds: an exponential moving average, of which the last eight calls are two thirds.
     average: AtomicU64,
-    /// Calls that begin in the background, whatever the average says.
+    /// Calls that begin among the long ones, whatever the average says.
     wary: AtomicU64,
 }
 
-/// Calls after a time-out that begin in the background: a plugin that loops once in a thousand calls takes processors from others too
-/// rarely for anybody's p99.
+/// Calls after a time-out that are not trusted: a plugin that loops once in a thousand calls is in others' way too rarely for anybody's
+/// p99.
 const WARY: u64 = 1000;
 
 impl CallTime {
@@ -328,15 +328,16 @@ impl CallTime {
         self.wary.store(WARY, Ordering::Relaxed);
     }
 
-    /// Where the next call begins: not with others, where calls are long on average or none is known; in the background, where one has
-    /// lately run into its limit.
-    pub(crate) fn begins(&self) -> Place {
+    /// The course of the next call: not with others, where calls are long on average, none is known, or one has lately run into its limit.
+    pub(crate) fn course(&self) -> Course {
+        let average = self.average();
+        let usual = average.unwrap_or_default();
         if self.wary.load(Ordering::Relaxed) > 0 {
-            Place::Background
-        } else if self.average().is_none_or(|average| average > SHARED) {
-            Place::Long
+            Course::wary(usual)
+        } else if average.is_none_or(|average| average > SHARED) {
+            Course::of(Place::Long, usual)
         } else {
-            Place::Shared
+            Course::of(Place::Shared, usual)
         }
     }
 
@@ -356,25 +357,25 @@ mod tests {
     #[test]
     fn a_timeout_is_remembered_for_some_calls() {
         let t = CallTime::default();
-        assert_eq!((t.average(), t.begins()), (None, Place::Long));
+        assert_eq!((t.average(), t.course().begins), (None, Place::Long));
         t.add(Duration::from_micros(10));
         assert_eq!(t.average(), Some(Duration::from_micros(10)));
         t.add(Duration::from_millis(50));
         for _ in 0..10 {
-            assert_eq!(t.begins(), Place::Long);
+            assert_eq!(t.course().begins, Place::Long);
             t.add(Duration::from_micros(10));
         }
         for _ in 0..40 {
             t.add(Duration::from_micros(10));
         }
         assert!(t.average().unwrap() < Duration::from_millis(1));
-        assert_eq!(t.begins(), Place::Shared);
+        assert_eq!(t.course().begins, Place::Shared);
         t.ran_out();
         for _ in 0..1000 {
-            assert_eq!(t.begins(), Place::Background);
+            assert_eq!(t.course().begins, Place::Long);
             t.add(Duration::from_micros(10));
         }
-        assert_eq!(t.begins(), Place::Shared);
+        assert_eq!(t.course().begins, Place::Shared);
     }
 
     #[test]

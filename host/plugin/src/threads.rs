@@ -2,8 +2,7 @@
 //!
 //! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
 //! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one that takes longer still
-//! leaves those for others that have a processor only while nobody else wants it, where calls of a plugin that has lately run into its time
-//! limit are from their beginning. The threads are few; however many calls one plugin
+//! leaves those for others that have a processor only while nobody else wants it. The threads are few; however many calls one plugin
 //! has, a thread is left for another.
 
 use std::collections::HashMap;
@@ -80,6 +79,12 @@ impl Course {
         Self { begins, clock, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
     }
 
+    /// The same of a plugin that has lately run into its limit: what takes unusually long is not waited for.
+    pub(crate) fn wary(usual: Duration) -> Self {
+        let long = SHARED.max(usual.saturating_mul(UNUSUAL));
+        Self { long, ..Self::of(Place::Long, usual) }
+    }
+
     /// Where a call goes from here that has used so much processor time.
     pub(crate) fn next(&self, place: Place, computed: Duration) -> Option<Place> {
         let patience = if place == Place::Shared { SHARED } else { self.long };
@@ -142,9 +147,7 @@ impl Way<'_> {
             counter.inc();
         }
         tokio::task::block_in_place(|| {
-            if course.begins != Place::Background
-                && let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut()))
-            {
+            if let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut())) {
                 return outcome;
             }
             loop {
@@ -349,6 +352,9 @@ mod tests {
         assert_eq!(next(Duration::ZERO, Place::Long, LONG), Some(Place::Background));
         assert_eq!(next(Duration::MAX, Place::Long, LONG), None);
         assert_eq!(next(usual, Place::Background, Duration::MAX), None);
+        let wary = |usual, computed| Course::wary(usual).next(Place::Long, computed);
+        assert_eq!(wary(Duration::ZERO, SHARED), Some(Place::Background));
+        assert_eq!(wary(LONG, LONG * 2), None, "usual for it");
     }
 
     /// A call that pauses so many times, and tells which threads it has been on.
@@ -381,8 +387,7 @@ mod tests {
         assert_eq!(went(Place::Shared, 3), ["own", "weir-guest-", "weir-guest-bg-", "weir-guest-bg-"]);
         assert_eq!(went(Place::Long, 0), ["weir-guest-"]);
         assert_eq!(went(Place::Long, 1), ["weir-guest-", "weir-guest-bg-"]);
-        assert_eq!(went(Place::Background, 1), ["weir-guest-bg-"; 2]);
-        assert_eq!(long_calls.get(), 5);
+        assert_eq!(long_calls.get(), 4);
         let all = std::thread::available_parallelism().unwrap().get() + 1;
         assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
     }

@@ -20,6 +20,9 @@ const STARVED: u32 = 20;
 /// The least of that: a container that has used up its quota stands still for most of a second.
 const SHORTEST_STARVATION: Duration = Duration::from_secs(2);
 
+/// The least in the background, where a call has a sixty-eighth of a processor that others want.
+const SHORTEST_IN_THE_BACKGROUND: Duration = Duration::from_secs(10);
+
 /// The processor time that the calling thread has used so far. Asking costs half a microsecond.
 fn thread_time() -> Duration {
     let t = clock_gettime(ClockId::ThreadCPUTime);
@@ -167,7 +170,11 @@ impl TimeLimit {
     pub(crate) fn verdict(&mut self) -> Verdict {
         let computed = self.meter.computed_exactly_from_now();
         let passed = self.meter.passed().saturating_sub(self.waited);
-        let left = left(self.limit, computed, passed);
+        let least = match self.place {
+            Place::Background => SHORTEST_IN_THE_BACKGROUND,
+            Place::Shared | Place::Long => SHORTEST_STARVATION,
+        };
+        let left = left(self.limit, computed, passed, least);
         if left.is_zero() {
             return Verdict::Over;
         }
@@ -191,9 +198,9 @@ impl TimeLimit {
     }
 }
 
-/// How much of its time a call has left, which has used so much of it while so much has passed.
-fn left(limit: Duration, computed: Duration, passed: Duration) -> Duration {
-    let backstop = limit.saturating_mul(STARVED).max(SHORTEST_STARVATION);
+/// How much of its time a call has left, which has used so much of it while so much has passed, and may go on for the `least` at any rate.
+fn left(limit: Duration, computed: Duration, passed: Duration, least: Duration) -> Duration {
+    let backstop = limit.saturating_mul(STARVED).max(least);
     limit.saturating_sub(computed).min(backstop.saturating_sub(passed))
 }
 
@@ -205,19 +212,23 @@ mod tests {
 
     #[test]
     fn a_call_has_its_limit_of_processor_time() {
-        assert_eq!(left(MS(50), MS(50), MS(50)), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(70), MS(70)), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(10), MS(60)), MS(40), "it waited for a processor");
-        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(50), MS(50), SHORTEST_STARVATION), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(70), MS(70), SHORTEST_STARVATION), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(10), MS(60), SHORTEST_STARVATION), MS(40), "it waited for a processor");
+        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO, SHORTEST_STARVATION), Duration::ZERO);
     }
 
     #[test]
     fn a_starved_call_ends_all_the_same() {
-        assert_eq!(left(MS(50), MS(10), MS(1_990)), MS(10), "never past the backstop");
-        assert_eq!(left(MS(50), MS(10), MS(2_000)), Duration::ZERO);
-        assert_eq!(left(MS(500), MS(10), MS(9_999)), MS(1));
-        assert_eq!(left(MS(500), MS(10), MS(10_000)), Duration::ZERO);
-        assert_eq!(left(Duration::MAX, MS(10), MS(10_000)), Duration::MAX.saturating_sub(MS(10_000)));
+        assert_eq!(left(MS(50), MS(10), MS(1_990), SHORTEST_STARVATION), MS(10), "never past the backstop");
+        assert_eq!(left(MS(50), MS(10), MS(2_000), SHORTEST_IN_THE_BACKGROUND), MS(40), "others have the processors");
+        assert_eq!(left(MS(50), MS(10), MS(2_000), SHORTEST_STARVATION), Duration::ZERO);
+        assert_eq!(left(MS(500), MS(10), MS(9_999), SHORTEST_STARVATION), MS(1));
+        assert_eq!(left(MS(500), MS(10), MS(10_000), SHORTEST_STARVATION), Duration::ZERO);
+        assert_eq!(
+            left(Duration::MAX, MS(10), MS(10_000), SHORTEST_STARVATION),
+            Duration::MAX.saturating_sub(MS(10_000))
+        );
     }
 
     #[test]
