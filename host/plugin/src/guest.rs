@@ -58,10 +58,6 @@ pub(crate) struct WasmGuest {
     runtime: Arc<Runtime>,
 }
 
-/// What making and configuring a plugin's first instance takes at most as a rule: an interpreter with its libraries. What takes four times
-/// that is loaded while nobody else wants the processor.
-const LOADING: Duration = Duration::from_millis(50);
-
 /// Numbers of those that take a place.
 static VERSIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -115,7 +111,7 @@ impl WasmGuest {
             max_idle,
         };
         let failed = |function| move |e: CallError| LoadReason::Failed { function, fault: e.to_string() };
-        let way = Way { course: Course::of(Place::Long, LOADING), ..guest.way(&guest.making) };
+        let way = Way { course: Course::loading(), ..guest.way(&guest.making) };
         let mut first = guest.instantiate(way).map_err(|e| LoadReason::Instantiate(e.to_string()))?;
         match first.configure(&guest.settings.config_json, way) {
             Err(CallError::Refused(why)) => return Err(LoadReason::Refused(why)),

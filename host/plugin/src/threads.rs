@@ -1,9 +1,9 @@
 //! Where calls run, and whose turn it is there.
 //!
 //! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
-//! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one that takes longer still
-//! leaves those for others that have a processor only while nobody else wants it. The threads are few; however many calls one plugin
-//! has, a thread is left for another.
+//! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one of a plugin that has lately run
+//! into its time limit, if it takes unusually long again, leaves those for others that have a processor only while nobody else wants
+//! it. The threads are few; however many calls one plugin has, a thread is left for another.
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
@@ -20,12 +20,12 @@ use crate::time_limit::{Clock, Meter};
 /// whose calls take longer on average do not begin there.
 pub(crate) const SHARED: Duration = Duration::from_millis(1);
 
-/// How long a call has a processor beside the rest of weir, at the least: a fifth of the usual time limit, in which an interpreter sees
-/// some ten thousand records through.
-const LONG: Duration = Duration::from_millis(10);
-
-/// And how many times what the plugin's calls usually take: what takes longer than that does not compute, it loops.
+/// How many times what its calls usually take a call of a plugin may take that has lately run into its limit: what takes longer than that
+/// does not compute, it loops.
 const UNUSUAL: u32 = 4;
+
+/// How long making and configuring a plugin's first instance is waited for: four times what an interpreter with its libraries takes.
+const LOADING: Duration = Duration::from_millis(200);
 
 /// How much nicer the threads for long calls are than the rest of weir, which may have been started nice itself: they get a third of
 /// what a thread of the runtime gets where both want one processor, which is little enough not to be in its way and enough for an
@@ -43,7 +43,7 @@ pub(crate) enum Place {
     Shared,
     /// The threads for long calls.
     Long,
-    /// The threads for calls that take unusually long.
+    /// The threads for calls that most likely loop.
     Background,
 }
 
@@ -65,7 +65,8 @@ pub(crate) struct Course {
     pub(crate) begins: Place,
     /// By which clock.
     pub(crate) clock: Clock,
-    long: Duration,
+    /// How much processor time it may have used when it leaves the threads for long calls.
+    long: Option<Duration>,
 }
 
 /// Of a plugin whose calls usually take less, the processor time is not asked for. One that was held up counts for too much then, and makes
@@ -73,22 +74,27 @@ pub(crate) struct Course {
 const QUICK: Duration = Duration::from_micros(100);
 
 impl Course {
-    /// Of a call that begins there, of a plugin whose calls usually take so long.
+    /// Of a call that begins there, of a plugin whose calls usually take so long. However long it takes, it has a processor beside the rest
+    /// of weir: on a busy machine it would starve in the background.
     pub(crate) fn of(begins: Place, usual: Duration) -> Self {
         let clock = if begins == Place::Shared && usual < QUICK { Clock::Wall } else { Clock::Processor };
-        Self { begins, clock, long: LONG.max(usual.saturating_mul(UNUSUAL)) }
+        Self { begins, clock, long: None }
     }
 
-    /// The same of a plugin that has lately run into its limit: what takes unusually long is not waited for.
+    /// The same of a plugin that has lately run into its limit: what takes unusually long then goes to the background.
     pub(crate) fn wary(usual: Duration) -> Self {
-        let long = SHARED.max(usual.saturating_mul(UNUSUAL));
-        Self { long, ..Self::of(Place::Long, usual) }
+        Self { long: Some(SHARED.max(usual.saturating_mul(UNUSUAL))), ..Self::of(Place::Long, usual) }
+    }
+
+    /// Of the making of a plugin's first instance, for which no record waits.
+    pub(crate) fn loading() -> Self {
+        Self { long: Some(LOADING), ..Self::of(Place::Long, LOADING) }
     }
 
     /// Where a call goes from here that has used so much processor time.
     pub(crate) fn next(&self, place: Place, computed: Duration) -> Option<Place> {
-        let patience = if place == Place::Shared { SHARED } else { self.long };
-        place.next().filter(|_| patience <= computed)
+        let patience = if place == Place::Shared { Some(SHARED) } else { self.long };
+        place.next().filter(|_| patience.is_some_and(|patience| patience <= computed))
     }
 }
 
@@ -343,18 +349,17 @@ mod tests {
 
     #[test]
     fn the_longer_a_call_takes_the_further_it_goes() {
-        let next = |usual, place, computed| Course::of(Place::Shared, usual).next(place, computed);
-        let usual = LONG / 2;
-        assert_eq!(next(usual, Place::Shared, SHARED / 2), None);
-        assert_eq!(next(usual, Place::Shared, SHARED), Some(Place::Long));
-        assert_eq!(next(usual, Place::Long, LONG), None, "not unusual");
-        assert_eq!(next(usual, Place::Long, usual * UNUSUAL), Some(Place::Background));
-        assert_eq!(next(Duration::ZERO, Place::Long, LONG), Some(Place::Background));
-        assert_eq!(next(Duration::MAX, Place::Long, LONG), None);
-        assert_eq!(next(usual, Place::Background, Duration::MAX), None);
-        let wary = |usual, computed| Course::wary(usual).next(Place::Long, computed);
-        assert_eq!(wary(Duration::ZERO, SHARED), Some(Place::Background));
-        assert_eq!(wary(LONG, LONG * 2), None, "usual for it");
+        let next = |course: Course, place, computed| course.next(place, computed);
+        let trusted = Course::of(Place::Shared, Duration::ZERO);
+        assert_eq!(next(trusted, Place::Shared, SHARED / 2), None);
+        assert_eq!(next(trusted, Place::Shared, SHARED), Some(Place::Long));
+        assert_eq!(next(trusted, Place::Long, Duration::MAX), None);
+        let wary = Course::wary(SHARED * 2);
+        assert_eq!(next(wary, Place::Long, SHARED * 7), None, "usual for it");
+        assert_eq!(next(wary, Place::Long, SHARED * 8), Some(Place::Background));
+        assert_eq!(next(wary, Place::Background, Duration::MAX), None);
+        assert_eq!(next(Course::wary(Duration::ZERO), Place::Long, SHARED), Some(Place::Background));
+        assert_eq!(next(Course::loading(), Place::Long, LOADING), Some(Place::Background));
     }
 
     /// A call that pauses so many times, and tells which threads it has been on.
