@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::format::Totals;
+use crate::format::{TOTALS, Totals};
 use crate::storage::{Mode, SegmentFile, Storage};
 
 /// The cursor's file in its lane's directory.
@@ -114,6 +114,10 @@ pub(crate) fn encode(turn: u64, cursor: &Cursor) -> [u8; SLOT_BYTES] {
     bytes
 }
 
+/// Beyond what any record leads to: the totals behind one are at most its own and the entries that it has. A cursor that said more would have
+/// records written behind it that are none when they are read.
+const BEYOND: u64 = TOTALS + (1 << 33);
+
 fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(u64, Cursor)> {
     let (body, crc) = bytes.split_at(WORDS * 8);
     if crc != crc32c::crc32c(body).to_le_bytes() {
@@ -132,6 +136,6 @@ fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(u64, Cursor)> {
         durable: Totals { seq: d0, entries: d1 },
         maybe_old: false,
     };
-    let plausible = [r0, r1, r2, r3, f0, f1, f2, f3, d0, d1].into_iter().all(|total| total < 1 << 55) && r0 != 0;
+    let plausible = [r0, r1, r2, r3, f0, f1, f2, f3, d0, d1].into_iter().all(|total| total < BEYOND) && r0 != 0;
     (magic == MAGIC && plausible).then_some((turn, cursor))
 }

@@ -16,7 +16,7 @@ pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// No lane ever gets so far: a header that says so is damaged, and sums of totals cannot overflow.
-const TOTALS: u64 = 1 << 54;
+pub(crate) const TOTALS: u64 = 1 << 54;
 
 /// How much is read at once in search of the next good header.
 const SCAN_BYTES: u64 = 64 << 10;
