@@ -322,18 +322,17 @@ impl WasmGuest {
 
     fn new_instance(&self, way: Way<'_>, used: &mut Duration) -> Result<Instance, CallError> {
         let unavailable = |doing: &str, e: &CallError| CallError::Unavailable(format!("{doing} a new instance: {e}"));
+        let before = *used;
         let mut instance = self.instantiate(way).map_err(|e| unavailable("making", &e))?;
         let configured = instance.configure(&self.settings.config_json, way);
-        let mut making = instance.computed();
-        *used += making;
+        *used += instance.computed();
         configured.map_err(|e| unavailable("configuring", &e))?;
         let wants = instance.wants(self.settings.timeout, way);
-        making += instance.computed();
         *used += instance.computed();
         if wants.map_err(|e| unavailable("asking", &e))? != self.wants {
             return Err(CallError::Unavailable("a new instance wants something else than the first".to_owned()));
         }
-        self.making.add(making);
+        self.making.add(used.saturating_sub(before));
         Ok(instance)
     }
 

@@ -113,7 +113,7 @@ fn call(guest: &dyn Guest, rows: u32) -> Result<Verdicts, CallError> {
 }
 
 /// Resident bytes of this process.
-fn resident() -> u64 {
+pub(crate) fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as u64

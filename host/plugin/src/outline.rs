@@ -52,37 +52,27 @@ impl Outline {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, LoadReason> {
         foreign::check_header(bytes)?;
         let mut outline = Self::default();
-        let (mut shapes, mut imports, mut manifest) = (Shapes::default(), Vec::new(), None);
+        let (mut shapes, mut manifest) = (Shapes::default(), None);
         walk(bytes, |payload| {
-            match &payload {
-                Payload::CustomSection(custom) if custom.name() == MANIFEST_SECTION => manifest = Some(custom.data()),
-                Payload::ComponentImportSection(section) => {
-                    for import in section.clone() {
-                        imports.push(named(import.map_err(invalid)?.name.name)?);
-                    }
-                }
-                Payload::ComponentExportSection(section) => {
-                    for export in section.clone() {
-                        outline.exports.push(named(export.map_err(invalid)?.name.name)?);
-                    }
-                }
-                _ => {}
-            }
-            if imports.len() + outline.exports.len() > MAX_NAMES {
-                return Err(LoadReason::Compile(format!("it has more than {MAX_NAMES} imports and exports")));
+            if let Payload::CustomSection(custom) = &payload
+                && custom.name() == MANIFEST_SECTION
+            {
+                manifest = Some(custom.data());
             }
             shapes.section(&payload).map_err(|unread| match unread {
                 Unread::Invalid(error) => invalid(error),
                 Unread::TooMany => LoadReason::Compile("it declares more types than any plugin has".to_owned()),
-            })
-        })?;
-        for name in imports {
-            let (functions, resources) = shapes.import(&name);
-            for function in &functions {
-                named(function)?;
+            })?;
+            if shapes.names() > MAX_NAMES {
+                return Err(LoadReason::Compile(format!("it has more than {MAX_NAMES} imports and exports")));
             }
-            outline.imports.push(Import { name, functions, resources });
+            Ok(())
+        })?;
+        for import in shapes.imports() {
+            let functions = import.functions().map(named).collect::<Result<_, _>>()?;
+            outline.imports.push(Import { name: named(import.name)?, functions, resources: import.has_resources() });
         }
+        outline.exports = shapes.exports().map(named).collect::<Result<_, _>>()?;
         if let Some(section) = manifest {
             outline.manifest = Some(read_manifest(section)?);
         }
@@ -148,6 +138,7 @@ fn invalid(error: wasmparser::BinaryReaderError) -> LoadReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile_tests::resident;
 
     fn read(wat: &str) -> Outline {
         Outline::read(&wat::parse_str(wat).unwrap()).unwrap()
@@ -224,11 +215,6 @@ mod tests {
         Outline::read(&bytes).unwrap();
         let more = resident().saturating_sub(before);
         assert!(more < 64 << 20, "{more} bytes");
-    }
-
-    fn resident() -> u64 {
-        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * rustix::param::page_size() as u64
     }
 
     #[test]

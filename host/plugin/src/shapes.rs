@@ -1,4 +1,4 @@
-//! Which functions and resources a component takes from its imports, read from the declarations of its outermost level.
+//! What a component imports and exports, and which functions and resources it takes so, read from the declarations of its outermost level.
 //!
 //! A validator would know, and would build all types for it: a thousand instances of a component with a thousand exports are 30 KB of a
 //! file, and each level of nesting may have as many. Compiling validates, within its limits; this only follows the indexes that
@@ -40,9 +40,31 @@ enum Type<'a> {
 
 /// What is imported under a name.
 #[derive(Debug)]
-struct Imported<'a> {
-    name: &'a str,
+pub(crate) struct Imported<'a> {
+    /// The name.
+    pub(crate) name: &'a str,
     what: Type<'a>,
+}
+
+impl<'a> Imported<'a> {
+    /// Functions and the like. Neither these nor resources: only words.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &'a str> {
+        let (of_instance, own) = match &self.what {
+            Type::Instance(Some(shape)) => (&shape[..], None),
+            Type::Item(Item::Access) => (&[][..], Some(self.name)),
+            Type::Item(Item::Words | Item::Resource) | Type::Instance(None) => (&[][..], None),
+        };
+        of_instance.iter().filter(|(_, item)| *item == Item::Access).map(|(name, _)| *name).chain(own)
+    }
+
+    /// Whether a resource is among it, or may be.
+    pub(crate) fn has_resources(&self) -> bool {
+        match &self.what {
+            Type::Instance(Some(shape)) => shape.iter().any(|(_, item)| *item == Item::Resource),
+            Type::Item(Item::Resource) | Type::Instance(None) => true,
+            Type::Item(Item::Words | Item::Access) => false,
+        }
+    }
 }
 
 /// Why reading ends.
@@ -66,6 +88,7 @@ pub(crate) struct Shapes<'a> {
     types: Vec<Type<'a>>,
     instances: Vec<Shape<'a>>,
     imported: Vec<Imported<'a>>,
+    exported: Vec<&'a str>,
     declared: usize,
 }
 
@@ -102,6 +125,7 @@ impl<'a> Shapes<'a> {
                 for export in section.clone() {
                     let export = export?;
                     self.count()?;
+                    self.exported.push(export.name.name);
                     // an export is another index of the same
                     match export.kind {
                         ComponentExternalKind::Type => self.types.push(self.ty(export.index)),
@@ -122,18 +146,19 @@ impl<'a> Shapes<'a> {
         Ok(())
     }
 
-    /// The functions and the like that are imported under a name, and whether a resource is. Nothing of either: only words.
-    pub(crate) fn import(&self, name: &str) -> (Vec<String>, bool) {
-        match self.imported.iter().find(|i| i.name == name).map(|i| &i.what) {
-            Some(Type::Instance(Some(shape))) => {
-                let functions = shape.iter().filter(|(_, item)| *item == Item::Access);
-                let functions = functions.map(|(name, _)| (*name).to_owned()).collect();
-                (functions, shape.iter().any(|(_, item)| *item == Item::Resource))
-            }
-            Some(Type::Item(Item::Words)) => (vec![], false),
-            Some(Type::Item(Item::Resource) | Type::Instance(None)) | None => (vec![], true),
-            Some(Type::Item(Item::Access)) => (vec![name.to_owned()], false),
-        }
+    /// What is imported, in the order of the file.
+    pub(crate) fn imports(&self) -> &[Imported<'a>] {
+        &self.imported
+    }
+
+    /// What is exported, likewise.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = &'a str> {
+        self.exported.iter().copied()
+    }
+
+    /// How many names these are.
+    pub(crate) fn names(&self) -> usize {
+        self.imported.len() + self.exported.len()
     }
 
     fn declared_type(&mut self, ty: ComponentType<'a>) -> Result<Type<'a>, Unread> {

@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -198,20 +199,36 @@ impl Cache {
 
     /// Removes the oldest beyond [`MAX_KEPT`].
     fn shed(&self) -> std::io::Result<()> {
-        let (mut kept, compiled) = (Vec::new(), format!("-{}{EXTENSION}", self.engine));
-        for entry in fs::read_dir(&self.dir)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().ends_with(&compiled) {
-                kept.push((entry.metadata()?.modified()?, entry.path()));
-            }
-        }
-        kept.sort();
-        let surplus = kept.len().saturating_sub(MAX_KEPT);
-        for (_, path) in kept.into_iter().take(surplus) {
-            fs::remove_file(path)?;
+        let kept = by_age(&self.dir, &format!("-{}{EXTENSION}", self.engine))?;
+        for file in kept.into_iter().skip(MAX_KEPT) {
+            fs::remove_file(file.path)?;
         }
         Ok(())
     }
+}
+
+/// A file of the directory.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CacheFile {
+    modified: SystemTime,
+    /// Bytes.
+    pub(crate) len: u64,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// The files whose names end so, the newest first. One that another process removes meanwhile is none.
+pub(crate) fn by_age(dir: &Path, suffix: &str) -> std::io::Result<Vec<CacheFile>> {
+    let mut all: Vec<_> = fs::read_dir(dir)?
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(suffix))
+        .filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some(CacheFile { modified: meta.modified().ok()?, len: meta.len(), path: entry.path() })
+        })
+        .collect();
+    all.sort_by(|a, b| b.cmp(a));
+    Ok(all)
 }
 
 /// Tells those engines apart that compile differently: by wasmtime's version, its configuration and the processor's features.

@@ -32,7 +32,7 @@ const LOADING: Duration = Duration::from_millis(200);
 /// interpreter to keep up.
 const NICER: i32 = 5;
 
-/// The nicest that there is: a sixty-eighth. On two processors, each with a call that loops, the time of another pipeline's pages is then as
+/// The nicest that there is: a sixty-eighth. On two processors, each with a call that loops, most pages of another pipeline then take as long as
 /// without; with a tenth, one in ten of them waited for milliseconds.
 const NICEST: i32 = 19;
 
@@ -349,17 +349,16 @@ mod tests {
 
     #[test]
     fn the_longer_a_call_takes_the_further_it_goes() {
-        let next = |course: Course, place, computed| course.next(place, computed);
         let trusted = Course::of(Place::Shared, Duration::ZERO);
-        assert_eq!(next(trusted, Place::Shared, SHARED / 2), None);
-        assert_eq!(next(trusted, Place::Shared, SHARED), Some(Place::Long));
-        assert_eq!(next(trusted, Place::Long, Duration::MAX), None);
+        assert_eq!(trusted.next(Place::Shared, SHARED / 2), None);
+        assert_eq!(trusted.next(Place::Shared, SHARED), Some(Place::Long));
+        assert_eq!(trusted.next(Place::Long, Duration::MAX), None);
         let wary = Course::wary(SHARED * 2);
-        assert_eq!(next(wary, Place::Long, SHARED * 7), None, "usual for it");
-        assert_eq!(next(wary, Place::Long, SHARED * 8), Some(Place::Background));
-        assert_eq!(next(wary, Place::Background, Duration::MAX), None);
-        assert_eq!(next(Course::wary(Duration::ZERO), Place::Long, SHARED), Some(Place::Background));
-        assert_eq!(next(Course::loading(), Place::Long, LOADING), Some(Place::Background));
+        assert_eq!(wary.next(Place::Long, SHARED * 7), None, "usual for it");
+        assert_eq!(wary.next(Place::Long, SHARED * 8), Some(Place::Background));
+        assert_eq!(wary.next(Place::Background, Duration::MAX), None);
+        assert_eq!(Course::wary(Duration::ZERO).next(Place::Long, SHARED), Some(Place::Background));
+        assert_eq!(Course::loading().next(Place::Long, LOADING), Some(Place::Background));
     }
 
     /// A call that pauses so many times, and tells which threads it has been on.

@@ -28,11 +28,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
 
 use wasmtime::{CacheStore, Engine};
 
-use crate::store::engine_hash;
+use crate::store::{CacheFile, by_age, engine_hash};
 
 mod segment;
 #[cfg(test)]
@@ -115,7 +114,7 @@ impl Functions {
     pub(crate) fn open(&self, dir: &Path, engine: &Engine, bounds: Bounds) {
         let suffix = format!("-{}{EXTENSION}", engine_hash(engine));
         let (mut segments, mut index) = (Vec::new(), HashMap::new());
-        for path in paths(dir, &suffix).into_iter().map(|(_, _, path)| path).take(bounds.segments) {
+        for path in segments_of(dir, &suffix).into_iter().map(|file| file.path).take(bounds.segments) {
             match Segment::open(&path) {
                 Ok((segment, places)) => {
                     if index.len() + places.len() > MAX_FOUND {
@@ -202,31 +201,19 @@ pub(crate) fn forget(dir: &Path, process: u32) {
     let _ = fs::remove_file(segment::unfinished(dir, process, 0));
 }
 
-/// The segments of an engine: when they were used, their size, and where they are, the last one first.
-fn paths(dir: &Path, suffix: &str) -> Vec<(SystemTime, u64, PathBuf)> {
-    let mut all: Vec<_> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().ends_with(suffix))
-        .filter_map(|entry| {
-            let meta = entry.metadata().ok()?;
-            Some((meta.modified().ok()?, meta.len(), entry.path()))
-        })
-        .collect();
-    all.sort();
-    all.reverse();
-    all
+/// The segments of an engine, the one that was used last first; none where the directory cannot be read.
+fn segments_of(dir: &Path, suffix: &str) -> Vec<CacheFile> {
+    by_age(dir, suffix).unwrap_or_default()
 }
 
 /// Removes what was not used for the longest and is beyond the bounds.
 fn trim(dir: &Path, suffix: &str, bounds: Bounds) {
     let mut sum = 0_u64;
-    for (n, (_, len, path)) in paths(dir, suffix).into_iter().enumerate() {
-        sum = sum.saturating_add(len);
+    for (n, file) in segments_of(dir, suffix).into_iter().enumerate() {
+        sum = sum.saturating_add(file.len);
         if sum > bounds.total || n >= bounds.segments {
             // Another compilation may have removed it.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(file.path);
         }
     }
 }
