@@ -306,7 +306,7 @@ impl WasmGuest {
     fn way(&self, lately: &CallTime) -> Way<'_> {
         let mut course = lately.course();
         if self.waits() && course.begins == Place::Shared {
-            course = Course::of(Place::Long, lately.average().unwrap_or_default());
+            course = Course::long();
         }
         Way { threads: &self.threads, plugin: &self.name, course, long_calls: None }
     }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use weir_telemetry::Metrics;
 
 use crate::state::NotKeptLabels;
-use crate::threads::{Course, Place, SHARED};
+use crate::threads::Course;
 
 /// Upper bounds in seconds: a look-up of 2 µs to an interpreter's time-out.
 const BUCKETS: [f64; 12] = [2e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
@@ -302,7 +302,7 @@ impl Drop for RestGauge {
 pub(crate) struct CallTime {
     /// Nanoseconds: an exponential moving average, of which the last eight calls are two thirds.
     average: AtomicU64,
-    /// Calls that begin among the long ones, whatever the average says.
+    /// Calls that begin in the background, whatever the average says.
     wary: AtomicU64,
 }
 
@@ -328,16 +328,13 @@ impl CallTime {
         self.wary.store(WARY, Ordering::Relaxed);
     }
 
-    /// The course of the next call: not with others, where calls are long on average, none is known, or one has lately run into its limit.
+    /// The course of the next call.
     pub(crate) fn course(&self) -> Course {
         let average = self.average();
-        let usual = average.unwrap_or_default();
         if self.wary.load(Ordering::Relaxed) > 0 {
-            Course::wary(usual)
-        } else if average.is_none_or(|average| average > SHARED) {
-            Course::of(Place::Long, usual)
+            Course::wary(average.unwrap_or_default())
         } else {
-            Course::of(Place::Shared, usual)
+            average.map_or_else(Course::long, Course::usual)
         }
     }
 
@@ -353,6 +350,7 @@ impl CallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::Place;
 
     #[test]
     fn a_timeout_is_remembered_for_some_calls() {
@@ -372,7 +370,7 @@ mod tests {
         assert_eq!(t.course().begins, Place::Shared);
         t.ran_out();
         for _ in 0..1000 {
-            assert_eq!(t.course().begins, Place::Long);
+            assert_eq!(t.course().begins, Place::Background);
             t.add(Duration::from_micros(10));
         }
         assert_eq!(t.course().begins, Place::Shared);

@@ -1,9 +1,9 @@
 //! Where calls run, and whose turn it is there.
 //!
 //! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
-//! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and one of a plugin that has lately run
-//! into its time limit, if it takes unusually long again, leaves those for others that have a processor only while nobody else wants
-//! it. The threads are few; however many calls one plugin has, a thread is left for another.
+//! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and those of a plugin that has lately
+//! run into its time limit are on others, which have a processor only while nobody else wants it. The threads are few; however many
+//! calls one plugin has, a thread is left for another.
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
@@ -24,6 +24,13 @@ pub(crate) const SHARED: Duration = Duration::from_millis(1);
 /// does not compute, it loops.
 const UNUSUAL: u32 = 4;
 
+/// How long a turn in the background is. Who waits behind one that loops, as a page can that is scraped once a second, is not to wait for all of
+/// its limit; and so long a call may be without a processor until it is looked whether it starves there.
+const TURN: Duration = Duration::from_millis(100);
+
+/// A call that got less than one part in so many of that has no processor, but what others leave of it.
+const STARVING: u32 = 20;
+
 /// How long making and configuring a plugin's first instance is waited for: four times what an interpreter with its libraries takes.
 const LOADING: Duration = Duration::from_millis(200);
 
@@ -32,8 +39,7 @@ const LOADING: Duration = Duration::from_millis(200);
 /// interpreter to keep up.
 const NICER: i32 = 5;
 
-/// The nicest that there is: a sixty-eighth. On two processors, each with a call that loops, most pages of another pipeline then take as long as
-/// without; with a tenth, one in ten of them waited for milliseconds.
+/// The nicest that there is.
 const NICEST: i32 = 19;
 
 /// Where a call runs.
@@ -47,17 +53,6 @@ pub(crate) enum Place {
     Background,
 }
 
-impl Place {
-    /// Where it goes.
-    pub(crate) fn next(self) -> Option<Self> {
-        match self {
-            Self::Shared => Some(Self::Long),
-            Self::Long => Some(Self::Background),
-            Self::Background => None,
-        }
-    }
-}
-
 /// Where a call begins, and when it leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course {
@@ -65,8 +60,8 @@ pub(crate) struct Course {
     pub(crate) begins: Place,
     /// By which clock.
     pub(crate) clock: Clock,
-    /// How much processor time it may have used when it leaves the threads for long calls.
-    long: Option<Duration>,
+    /// How much processor time is unusual, so that it has to be in the background from there on.
+    unusual: Option<Duration>,
 }
 
 /// Of a plugin whose calls usually take less, the processor time is not asked for. One that was held up counts for too much then, and makes
@@ -74,27 +69,53 @@ pub(crate) struct Course {
 const QUICK: Duration = Duration::from_micros(100);
 
 impl Course {
-    /// Of a call that begins there, of a plugin whose calls usually take so long. However long it takes, it has a processor beside the rest
-    /// of weir: on a busy machine it would starve in the background.
-    pub(crate) fn of(begins: Place, usual: Duration) -> Self {
-        let clock = if begins == Place::Shared && usual < QUICK { Clock::Wall } else { Clock::Processor };
-        Self { begins, clock, long: None }
+    /// Of a call of a plugin whose calls usually take so long: not with others, where that is long.
+    pub(crate) fn usual(usual: Duration) -> Self {
+        if usual > SHARED {
+            return Self::long();
+        }
+        let clock = if usual < QUICK { Clock::Wall } else { Clock::Processor };
+        Self { begins: Place::Shared, clock, unusual: None }
     }
 
-    /// The same of a plugin that has lately run into its limit: what takes unusually long then goes to the background.
+    /// Of one that is long, or may be. However long it takes, it has a processor beside the rest of weir: on a busy machine it would starve
+    /// in the background.
+    pub(crate) fn long() -> Self {
+        Self { begins: Place::Long, clock: Clock::Processor, unusual: None }
+    }
+
+    /// Of one of a plugin that has lately run into its limit: in the background from the beginning, for what is there is in nobody's way
+    /// however often it loops. One that starves there, which one that loops hardly does before it is found out, is let in between.
     pub(crate) fn wary(usual: Duration) -> Self {
-        Self { long: Some(SHARED.max(usual.saturating_mul(UNUSUAL))), ..Self::of(Place::Long, usual) }
+        let unusual = SHARED.max(usual.saturating_mul(UNUSUAL));
+        Self { begins: Place::Background, unusual: Some(unusual), ..Self::long() }
     }
 
     /// Of the making of a plugin's first instance, for which no record waits.
     pub(crate) fn loading() -> Self {
-        Self { long: Some(LOADING), ..Self::of(Place::Long, LOADING) }
+        Self { unusual: Some(LOADING), ..Self::long() }
     }
 
-    /// Where a call goes from here that has used so much processor time.
-    pub(crate) fn next(&self, place: Place, computed: Duration) -> Option<Place> {
-        let patience = if place == Place::Shared { Some(SHARED) } else { self.long };
-        place.next().filter(|_| patience.is_some_and(|patience| patience <= computed))
+    /// Where a call goes from here that has used so much processor time while so much has passed: in the background, from one turn to the next.
+    pub(crate) fn next(&self, place: Place, computed: Duration, passed: Duration) -> Option<Place> {
+        let is_unusual = self.unusual.is_some_and(|unusual| unusual <= computed);
+        match place {
+            Place::Shared => (SHARED <= computed).then_some(Place::Long),
+            Place::Long => is_unusual.then_some(Place::Background),
+            Place::Background => {
+                let starves = computed < passed / STARVING && !is_unusual;
+                (passed >= TURN).then_some(if starves { Place::Long } else { Place::Background })
+            }
+        }
+    }
+
+    /// How soon a call has to be looked at that may go on at this place for the time `left`. `None` is as soon as possible.
+    pub(crate) fn look(&self, place: Place, left: Duration) -> Option<Duration> {
+        match (place, self.unusual) {
+            (Place::Shared, _) | (Place::Long, Some(_)) => None,
+            (Place::Long, None) => Some(left),
+            (Place::Background, _) => Some(left.min(TURN)),
+        }
     }
 }
 
@@ -106,22 +127,23 @@ pub(crate) struct GuestThreads {
 }
 
 impl GuestThreads {
-    /// One more than there are processors: a plugin alone can use them all, and one is left.
+    /// Of those for long calls one more than there are processors: a plugin alone can use them all, and one is left. Of those in the
+    /// background one less: where each processor has a call that loops, none looks for what waits for another.
     pub(crate) fn new() -> Result<Self, LoadReason> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Self::of(processors + 1, processors, ["weir-guest", "weir-guest-bg"])
+        let threads = [processors + 1, (processors - 1).max(1)];
+        Self::of(threads, processors, ["weir-guest", "weir-guest-bg"])
     }
 
     /// For one plugin whose calls wait for answers: as many threads as it may have waiting calls, of which none has to be left.
     pub(crate) fn waiting(threads: usize) -> Result<Self, LoadReason> {
-        Self::of(threads, threads, ["weir-waiting", "weir-wait-bg"])
+        Self::of([threads; 2], threads, ["weir-waiting", "weir-wait-bg"])
     }
 
-    fn of(threads: usize, most: usize, names: [&'static str; 2]) -> Result<Self, LoadReason> {
-        let [long, background] = names;
+    fn of(threads: [usize; 2], most: usize, names: [&'static str; 2]) -> Result<Self, LoadReason> {
         Ok(Self {
-            long: Pool::new(threads, most, long, NICER)?,
-            background: Pool::new(threads, most, background, NICEST)?,
+            long: Pool::new(threads[0], most, names[0], step_back)?,
+            background: Pool::new(threads[1], most, names[1], give_way)?,
         })
     }
 }
@@ -153,11 +175,9 @@ impl Way<'_> {
             counter.inc();
         }
         tokio::task::block_in_place(|| {
-            if let Poll::Ready(outcome) = threads.long.run(plugin, meter, || on(call.as_mut())) {
-                return outcome;
-            }
             loop {
-                if let Poll::Ready(outcome) = threads.background.run(plugin, meter, || on(call.as_mut())) {
+                let pool = if meter.in_background() { &threads.background } else { &threads.long };
+                if let Poll::Ready(outcome) = pool.run(plugin, meter, || on(call.as_mut())) {
                     return outcome;
                 }
             }
@@ -178,11 +198,11 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(threads: usize, most: usize, name: &'static str, nicer: i32) -> Result<Self, LoadReason> {
+    fn new(threads: usize, most: usize, name: &'static str, priority: fn()) -> Result<Self, LoadReason> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(move |i| format!("{name}-{i}"))
-            .start_handler(move |_| step_back(nicer))
+            .start_handler(move |_| priority())
             .build()
             .map_err(|e| LoadReason::Runtime(e.to_string()))?;
         Ok(Self { threads: pool, turns: Turns::new(threads, most) })
@@ -202,8 +222,9 @@ impl Pool {
     }
 }
 
-/// Where the system does not let it, priorities are all alike: shares are then only the scheduler's.
-fn step_back(nicer: i32) {
+/// The calling thread is nicer from here on than the rest. Where the system does not let it, priorities are all alike: shares are then only
+/// the scheduler's.
+fn step_back() {
     // On Linux threads have a niceness each; this link is to `PID/task/TID`.
     let thread = std::fs::read_link("/proc/thread-self").ok().and_then(|link| {
         let id = link.file_name()?.to_str()?.parse().ok()?;
@@ -211,9 +232,22 @@ fn step_back(nicer: i32) {
     });
     let Some(thread) = thread else { return };
     let stepped = rustix::process::getpriority_process(None)
-        .and_then(|own| rustix::process::setpriority_process(Some(thread), (own + nicer).min(NICEST)));
+        .and_then(|own| rustix::process::setpriority_process(Some(thread), (own + NICER).min(NICEST)));
     if let Err(error) = stepped {
         tracing::debug!(%error, "a thread for plugins keeps the priority of all others");
+    }
+}
+
+/// The calling thread has a processor from here on only while nobody else wants it, and gives it back at once. The nicest thread does not: on
+/// two processors, each with a call that loops, four in ten more pages of another pipeline took over 4 ms, a turn of the scheduler.
+fn give_way() {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
+
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let own = thread_priority::thread_native_id();
+    if let Err(error) = thread_priority::set_thread_priority_and_policy(own, ThreadPriority::Min, idle) {
+        tracing::debug!(%error, "a thread for plugins that loop is no idle one");
+        step_back();
     }
 }
 
@@ -306,6 +340,24 @@ mod tests {
     use crate::time_limit::TimeLimit;
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn the_threads_have_their_priorities() {
+        // proc_pid_stat(5) counts its fields from 1; what stands behind the name, which may hold anything, begins with the third
+        let of_this_thread = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let fields: Vec<i32> =
+                stat.rsplit_once(')').unwrap().1.split_whitespace().map(|f| f.parse().unwrap_or_default()).collect();
+            let (nice, policy) = (fields[19 - 3], fields[41 - 3]);
+            (nice, policy)
+        };
+        let (own, usual) = of_this_thread();
+        let threads = GuestThreads::new().unwrap();
+        assert_eq!(threads.long.threads.install(of_this_thread), ((own + NICER).min(NICEST), usual));
+        let (_, policy) = threads.background.threads.install(of_this_thread);
+        assert_eq!(policy, 5, "SCHED_IDLE of sched(7)");
+    }
+
+    #[test]
     fn one_plugin_cannot_take_all_threads() {
         let turns = Turns::new(3, 2);
         let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
@@ -348,51 +400,87 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_a_call_takes_the_further_it_goes() {
-        let trusted = Course::of(Place::Shared, Duration::ZERO);
-        assert_eq!(trusted.next(Place::Shared, SHARED / 2), None);
-        assert_eq!(trusted.next(Place::Shared, SHARED), Some(Place::Long));
-        assert_eq!(trusted.next(Place::Long, Duration::MAX), None);
-        let wary = Course::wary(SHARED * 2);
-        assert_eq!(wary.next(Place::Long, SHARED * 7), None, "usual for it");
-        assert_eq!(wary.next(Place::Long, SHARED * 8), Some(Place::Background));
-        assert_eq!(wary.next(Place::Background, Duration::MAX), None);
-        assert_eq!(Course::wary(Duration::ZERO).next(Place::Long, SHARED), Some(Place::Background));
-        assert_eq!(Course::loading().next(Place::Long, LOADING), Some(Place::Background));
+    fn a_call_that_takes_long_is_in_nobodys_way() {
+        let none = Duration::ZERO;
+        let trusted = Course::usual(none);
+        assert_eq!(trusted.begins, Place::Shared);
+        assert_eq!(trusted.next(Place::Shared, SHARED / 2, none), None);
+        assert_eq!(trusted.next(Place::Shared, SHARED, none), Some(Place::Long));
+        assert_eq!(trusted.next(Place::Long, Duration::MAX, Duration::MAX), None);
+        assert_eq!(Course::usual(SHARED * 2).begins, Place::Long);
+        let loading = Course::loading();
+        assert_eq!(loading.begins, Place::Long);
+        assert_eq!(loading.next(Place::Long, LOADING / 2, LOADING), None);
+        assert_eq!(loading.next(Place::Long, LOADING, LOADING), Some(Place::Background));
+        assert_eq!(loading.next(Place::Background, LOADING, Duration::MAX), Some(Place::Background), "its next turn");
     }
 
-    /// A call that pauses so many times, and tells which threads it has been on.
-    fn pausing(times: usize) -> impl Future<Output = Vec<String>> + Send {
-        let mut been = vec![];
+    #[test]
+    fn a_call_that_starves_in_the_background_is_let_out_until_it_takes_unusually_long() {
+        let (none, wary) = (Duration::ZERO, Course::wary(SHARED * 2));
+        assert_eq!(wary.begins, Place::Background);
+        assert_eq!(wary.next(Place::Background, none, TURN / 2), None, "not for long yet");
+        assert_eq!(wary.next(Place::Background, TURN / STARVING, TURN), Some(Place::Background), "it has its share");
+        assert_eq!(wary.next(Place::Background, none, TURN), Some(Place::Long));
+        assert_eq!(wary.next(Place::Long, SHARED * 7, Duration::MAX), None, "usual for it");
+        assert_eq!(wary.next(Place::Long, SHARED * 8, none), Some(Place::Background));
+        assert_eq!(wary.next(Place::Background, SHARED * 8, Duration::MAX), Some(Place::Background), "it loops");
+        assert_eq!(Course::wary(none).next(Place::Long, SHARED, none), Some(Place::Background));
+    }
+
+    #[test]
+    fn a_call_is_looked_at_where_it_may_have_to_leave() {
+        let left = TURN * 3;
+        assert_eq!(Course::usual(Duration::ZERO).look(Place::Shared, left), None);
+        assert_eq!(Course::usual(Duration::ZERO).look(Place::Long, left), Some(left));
+        assert_eq!(Course::wary(Duration::ZERO).look(Place::Background, left), Some(TURN));
+        assert_eq!(Course::wary(Duration::ZERO).look(Place::Background, TURN / 2), Some(TURN / 2));
+        assert_eq!(Course::wary(Duration::ZERO).look(Place::Long, left), None);
+    }
+
+    /// A call that pauses to be elsewhere, and tells which threads it has been on.
+    fn going(ways: &'static [Place], time: &TimeLimit) -> impl Future<Output = Vec<String>> + Send {
+        let meter = time.meter().clone();
+        let (mut been, mut ways) = (vec![], ways.iter());
         std::future::poll_fn(move |_| {
             been.push(std::thread::current().name().unwrap_or_default().to_owned());
-            if been.len() > times { Poll::Ready(std::mem::take(&mut been)) } else { Poll::Pending }
+            match ways.next() {
+                Some(place) => {
+                    meter.go_to(*place);
+                    Poll::Pending
+                }
+                None => Poll::Ready(std::mem::take(&mut been)),
+            }
         })
     }
 
     #[test]
-    fn a_call_goes_further_each_time_it_pauses() {
+    fn a_call_goes_where_it_wants_each_time_it_pauses() {
         let (threads, long_calls) = (GuestThreads::new().unwrap(), Counter::default());
-        let time = TimeLimit::begin(Duration::from_secs(1), Course::of(Place::Shared, Duration::ZERO));
-        let meter = time.meter();
         let own = std::thread::current().name().unwrap().to_owned();
         let plugin = "p".into();
-        let went = |begins, pauses| {
-            let course = Course::of(begins, Duration::ZERO);
+        let went = |course, ways| {
+            let time = TimeLimit::begin(Duration::from_secs(1), course);
+            let call = going(ways, &time);
             let way = Way { threads: &threads, plugin: &plugin, course, long_calls: Some(&long_calls) };
-            let been = way.go(meter, pausing(pauses));
+            let been = way.go(time.meter(), call);
             been.iter()
                 .map(|n| if *n == own { "own" } else { n.trim_end_matches(|c: char| c.is_ascii_digit()) }.to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(went(Place::Shared, 0), ["own"]);
+        let usual = Course::usual(Duration::ZERO);
+        let wary = Course::wary(Duration::ZERO);
+        assert_eq!(went(usual, &[]), ["own"]);
         assert_eq!(long_calls.get(), 0);
-        assert_eq!(went(Place::Shared, 1), ["own", "weir-guest-"]);
-        assert_eq!(went(Place::Shared, 3), ["own", "weir-guest-", "weir-guest-bg-", "weir-guest-bg-"]);
-        assert_eq!(went(Place::Long, 0), ["weir-guest-"]);
-        assert_eq!(went(Place::Long, 1), ["weir-guest-", "weir-guest-bg-"]);
-        assert_eq!(long_calls.get(), 4);
-        let all = std::thread::available_parallelism().unwrap().get() + 1;
-        assert_eq!([threads.long.turns.lock().free, threads.background.turns.lock().free], [all; 2]);
+        assert_eq!(went(usual, &[Place::Long]), ["own", "weir-guest-"]);
+        assert_eq!(went(Course::long(), &[]), ["weir-guest-"]);
+        assert_eq!(went(Course::loading(), &[Place::Background]), ["weir-guest-", "weir-guest-bg-"]);
+        let let_out = [Place::Long, Place::Background].as_slice();
+        assert_eq!(went(wary, &[]), ["weir-guest-bg-"]);
+        assert_eq!(went(wary, let_out), ["weir-guest-bg-", "weir-guest-", "weir-guest-bg-"]);
+        assert_eq!(long_calls.get(), 5);
+        let processors = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(threads.long.turns.lock().free, processors + 1);
+        assert_eq!(threads.background.turns.lock().free, (processors - 1).max(1));
     }
 }

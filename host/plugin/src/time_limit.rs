@@ -5,7 +5,7 @@
 //! not used its limit goes on for the rest of it, here or on other threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -20,7 +20,7 @@ const STARVED: u32 = 20;
 /// The least of that: a container that has used up its quota stands still for most of a second.
 const SHORTEST_STARVATION: Duration = Duration::from_secs(2);
 
-/// The least in the background, where a call has a sixty-eighth of a processor that others want.
+/// The least in the background, where a call has a processor only while nobody else wants it.
 const SHORTEST_IN_THE_BACKGROUND: Duration = Duration::from_secs(10);
 
 /// The processor time that the calling thread has used so far. Asking costs half a microsecond.
@@ -54,20 +54,24 @@ pub(crate) struct Meter {
     before: AtomicU64,
     /// By the wall clock, on its way from one to the next.
     stood: AtomicU64,
+    /// Whether the call goes on in the background when it begins or pauses.
+    background: AtomicBool,
 }
 
 impl Meter {
     fn new() -> Self {
         let zero = AtomicU64::default;
-        Self { epoch: Instant::now(), began: zero(), since: zero(), before: zero(), stood: zero() }
+        let background = AtomicBool::default();
+        Self { epoch: Instant::now(), began: zero(), since: zero(), before: zero(), stood: zero(), background }
     }
 
     /// A call begins here.
-    fn begin(&self, clock: Clock) {
+    fn begin(&self, course: Course) {
+        self.go_to(course.begins);
         self.before.store(0, Ordering::Relaxed);
         self.stood.store(0, Ordering::Relaxed);
         self.began.store(nanoseconds(self.epoch.elapsed()), Ordering::Relaxed);
-        let since = if clock == Clock::Wall { BY_THE_WALL } else { nanoseconds(thread_time()) };
+        let since = if course.clock == Clock::Wall { BY_THE_WALL } else { nanoseconds(thread_time()) };
         self.since.store(since, Ordering::Relaxed);
     }
 
@@ -95,6 +99,16 @@ impl Meter {
             self.since.store(nanoseconds(thread_time()), Ordering::Relaxed);
         }
         computed
+    }
+
+    /// Where the call goes on when it begins or pauses.
+    pub(crate) fn go_to(&self, place: Place) {
+        self.background.store(place == Place::Background, Ordering::Relaxed);
+    }
+
+    /// Whether the call is to go on in the background.
+    pub(crate) fn in_background(&self) -> bool {
+        self.background.load(Ordering::Relaxed)
     }
 
     /// The call leaves this thread.
@@ -140,13 +154,13 @@ impl TimeLimit {
     /// A call of this limit begins.
     pub(crate) fn begin(limit: Duration, course: Course) -> Self {
         let meter = Arc::new(Meter::new());
-        meter.begin(course.clock);
+        meter.begin(course);
         Self { limit, meter, waited: Duration::ZERO, course, place: course.begins }
     }
 
     /// The next call begins.
     pub(crate) fn begin_again(&mut self, limit: Duration, course: Course) {
-        self.meter.begin(course.clock);
+        self.meter.begin(course);
         (self.limit, self.waited) = (limit, Duration::ZERO);
         (self.course, self.place) = (course, course.begins);
     }
@@ -156,9 +170,9 @@ impl TimeLimit {
         &self.meter
     }
 
-    /// Where it is, or goes.
-    pub(crate) fn place(&self) -> Place {
-        self.place
+    /// How soon the call has to be looked at that may go on for so long. `None` is as soon as possible.
+    pub(crate) fn look(&self, left: Duration) -> Option<Duration> {
+        self.course.look(self.place, left)
     }
 
     /// How much it may take.
@@ -178,9 +192,10 @@ impl TimeLimit {
         if left.is_zero() {
             return Verdict::Over;
         }
-        match self.course.next(self.place, computed) {
+        match self.course.next(self.place, computed, passed) {
             Some(place) => {
                 self.place = place;
+                self.meter.go_to(place);
                 Verdict::Moves(left)
             }
             None => Verdict::GoesOn(left),
@@ -233,17 +248,34 @@ mod tests {
 
     #[test]
     fn a_call_moves_once_from_each_place() {
-        let mut time = TimeLimit::begin(MS(1000), Course::of(Place::Shared, Duration::ZERO));
+        let mut time = TimeLimit::begin(MS(1000), Course::usual(Duration::ZERO));
         while !matches!(time.verdict(), Verdict::Moves(_)) {}
-        assert_eq!(time.place(), Place::Long);
+        assert_eq!(time.place, Place::Long);
         assert!(matches!(time.verdict(), Verdict::GoesOn(_)), "it is there already");
-        let mut time = TimeLimit::begin(Duration::ZERO, Course::of(Place::Shared, Duration::ZERO));
+        let mut time = TimeLimit::begin(Duration::ZERO, Course::usual(Duration::ZERO));
         assert_eq!(time.verdict(), Verdict::Over, "its limit comes first");
     }
 
     #[test]
+    fn a_call_goes_on_where_its_limit_says() {
+        let mut time = TimeLimit::begin(MS(1000), Course::wary(Duration::ZERO));
+        assert!(time.meter().in_background());
+        assert!(matches!(time.verdict(), Verdict::GoesOn(_)), "it has not starved yet");
+        time.begin_again(MS(1000), Course::usual(Duration::ZERO));
+        assert!(!time.meter().in_background());
+        time.begin_again(MS(1000), Course::wary(Duration::ZERO));
+        // as if it had been without a processor for a second
+        time.meter.began.store(0, Ordering::Relaxed);
+        let epoch = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let meter = Arc::into_inner(time.meter).unwrap();
+        let mut time = TimeLimit { meter: Arc::new(Meter { epoch, ..meter }), ..time };
+        assert!(matches!(time.verdict(), Verdict::Moves(_)));
+        assert!(!time.meter().in_background());
+    }
+
+    #[test]
     fn what_a_call_used_elsewhere_counts_and_its_way_does_not() {
-        let mut time = TimeLimit::begin(MS(1000), Course::of(Place::Shared, Duration::ZERO));
+        let mut time = TimeLimit::begin(MS(1000), Course::usual(Duration::ZERO));
         let spin = |until: Duration| while thread_time() < until {};
         spin(thread_time() + MS(2));
         let meter = time.meter().clone();
@@ -264,7 +296,7 @@ mod tests {
     #[test]
     fn a_short_call_is_timed_by_the_wall_and_a_longer_one_from_the_first_look_on_exactly() {
         let meter = Meter::new();
-        meter.begin(Clock::Wall);
+        meter.begin(Course::usual(Duration::ZERO));
         let asked = thread_time();
         while meter.computed().is_zero() {}
         assert!(meter.computed() <= TICK);

@@ -298,9 +298,9 @@ impl Instance {
     }
 }
 
-/// In how many ticks a call is looked at that has so much time: where it may have to leave, at each.
+/// In how many ticks a call is looked at that has so much time.
 fn look(time: &TimeLimit, left: Duration) -> u64 {
-    if time.place().next().is_some() { 1 } else { ticks(left) }
+    time.look(left).map_or(1, ticks)
 }
 
 fn symbols(symbols: &Symbols) -> types::SymbolsParam<'_> {
