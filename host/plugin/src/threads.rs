@@ -174,12 +174,15 @@ impl Way<'_> {
         if let Some(counter) = long_calls {
             counter.inc();
         }
+        let mut had_a_turn = false;
         tokio::task::block_in_place(|| {
             loop {
-                let pool = if meter.in_background() { &threads.background } else { &threads.long };
-                if let Poll::Ready(outcome) = pool.run(plugin, meter, || on(call.as_mut())) {
+                let background = meter.in_background();
+                let pool = if background { &threads.background } else { &threads.long };
+                if let Poll::Ready(outcome) = pool.run(plugin, had_a_turn, meter, || on(call.as_mut())) {
                     return outcome;
                 }
+                had_a_turn |= background;
             }
         })
     }
@@ -193,26 +196,26 @@ fn on<C: Future>(call: Pin<&mut C>) -> Poll<C::Output> {
 /// Threads of one priority.
 #[derive(Debug)]
 struct Pool {
-    threads: rayon::ThreadPool,
+    /// Of one thread each: those of one pool look for each other's work a while, a tenth of what a call of a millisecond takes.
+    threads: Vec<rayon::ThreadPool>,
     turns: Turns,
 }
 
 impl Pool {
     fn new(threads: usize, most: usize, name: &'static str, priority: fn()) -> Result<Self, LoadReason> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(move |i| format!("{name}-{i}"))
-            .start_handler(move |_| priority())
-            .build()
-            .map_err(|e| LoadReason::Runtime(e.to_string()))?;
-        Ok(Self { threads: pool, turns: Turns::new(threads, most) })
+        let thread = |i| {
+            let builder = rayon::ThreadPoolBuilder::new().num_threads(1);
+            builder.thread_name(move |_| format!("{name}-{i}")).start_handler(move |_| priority()).build()
+        };
+        let all: Result<_, _> = (0..threads).map(thread).collect();
+        Ok(Self { threads: all.map_err(|e| LoadReason::Runtime(e.to_string()))?, turns: Turns::new(threads, most) })
     }
 
-    /// Runs a part of a call on one of the threads, once it is this plugin's turn.
-    fn run<R: Send>(&self, plugin: &Arc<str>, meter: &Meter, part: impl FnOnce() -> R + Send) -> R {
+    /// Runs a part of a call on one of the threads, once it is its turn.
+    fn run<R: Send>(&self, plugin: &Arc<str>, again: bool, meter: &Meter, part: impl FnOnce() -> R + Send) -> R {
         let left = meter.leave();
-        let turn = self.turns.take(plugin);
-        let (outcome, left) = self.threads.install(|| {
+        let turn = self.turns.take(plugin, again);
+        let (outcome, left) = self.threads[turn.thread].install(|| {
             meter.arrive(left);
             (part(), meter.leave())
         });
@@ -251,7 +254,8 @@ fn give_way() {
     }
 }
 
-/// Who may use a thread now: of those who wait, the plugin that has the fewest; among equals, who has waited longest.
+/// Who may use a thread now: of those who wait, the plugin that has the fewest; among equals, a call that had no turn yet; among those, who
+/// has waited longest.
 #[derive(Debug)]
 struct Turns {
     state: Mutex<State>,
@@ -262,45 +266,57 @@ struct Turns {
 
 #[derive(Debug)]
 struct State {
-    free: usize,
+    /// Threads that nobody has. The last one that had work goes first: what it used is still in its processor's caches.
+    free: Vec<usize>,
     running: HashMap<Arc<str>, usize>,
-    waiting: Vec<(u64, Arc<str>)>,
+    waiting: Vec<Waiting>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    plugin: Arc<str>,
+    again: bool,
 }
 
 impl State {
     /// The ticket of who goes next.
     fn next_in_turn(&self, most: usize) -> Option<u64> {
-        if self.free == 0 {
+        if self.free.is_empty() {
             return None;
         }
         let has = |plugin: &Arc<str>| self.running.get(plugin).copied().unwrap_or(0);
-        let may = self.waiting.iter().filter(|(_, plugin)| has(plugin) < most);
-        may.min_by_key(|(ticket, plugin)| (has(plugin), *ticket)).map(|(ticket, _)| *ticket)
+        let may = self.waiting.iter().filter(|w| has(&w.plugin) < most);
+        may.min_by_key(|w| (has(&w.plugin), w.again, w.ticket)).map(|w| w.ticket)
     }
 }
 
 impl Turns {
     fn new(threads: usize, most: usize) -> Self {
-        let state = State { free: threads, running: HashMap::new(), waiting: vec![], next: 0 };
+        let state = State { free: (0..threads).collect(), running: HashMap::new(), waiting: vec![], next: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new(), most: most.max(1) }
     }
 
-    /// Waits for the plugin's turn, which lasts as long as what is returned.
-    fn take(&self, plugin: &Arc<str>) -> Turn<'_> {
+    /// Waits for the turn of a call of the plugin, which lasts as long as what is returned; `again` is said of one that had a turn before.
+    fn take(&self, plugin: &Arc<str>, again: bool) -> Turn<'_> {
         let mut state = self.lock();
         let ticket = state.next;
         state.next += 1;
-        state.waiting.push((ticket, plugin.clone()));
-        while state.next_in_turn(self.most) != Some(ticket) {
+        state.waiting.push(Waiting { ticket, plugin: plugin.clone(), again });
+        let thread = loop {
+            if state.next_in_turn(self.most) == Some(ticket)
+                && let Some(thread) = state.free.pop()
+            {
+                break thread;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.waiting.retain(|(t, _)| *t != ticket);
-        state.free -= 1;
+        };
+        state.waiting.retain(|w| w.ticket != ticket);
         *state.running.entry(plugin.clone()).or_default() += 1;
         // there may be another free thread for another
         self.changed.notify_all();
-        Turn { turns: self, plugin: plugin.clone() }
+        Turn { turns: self, thread, plugin: plugin.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -313,13 +329,14 @@ impl Turns {
 #[derive(Debug)]
 struct Turn<'a> {
     turns: &'a Turns,
+    thread: usize,
     plugin: Arc<str>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.turns.lock();
-        state.free += 1;
+        state.free.push(self.thread);
         let left = state.running.get_mut(&self.plugin).map_or(0, |n| {
             *n -= 1;
             *n
@@ -352,8 +369,8 @@ mod tests {
         };
         let (own, usual) = of_this_thread();
         let threads = GuestThreads::new().unwrap();
-        assert_eq!(threads.long.threads.install(of_this_thread), ((own + NICER).min(NICEST), usual));
-        let (_, policy) = threads.background.threads.install(of_this_thread);
+        assert_eq!(threads.long.threads[0].install(of_this_thread), ((own + NICER).min(NICEST), usual));
+        let (_, policy) = threads.background.threads[0].install(of_this_thread);
         assert_eq!(policy, 5, "SCHED_IDLE of sched(7)");
     }
 
@@ -361,11 +378,11 @@ mod tests {
     fn one_plugin_cannot_take_all_threads() {
         let turns = Turns::new(3, 2);
         let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
-        let held = [turns.take(&slow), turns.take(&slow)];
+        let held = [turns.take(&slow, false), turns.take(&slow, false)];
         let (told, heard) = mpsc::channel();
         std::thread::scope(|s| {
             let third = s.spawn(|| {
-                let turn = turns.take(&slow);
+                let turn = turns.take(&slow, false);
                 told.send(()).unwrap();
                 drop(turn);
             });
@@ -373,29 +390,38 @@ mod tests {
                 std::thread::yield_now();
             }
             // a thread is free, and not for this one
-            assert_eq!(turns.lock().free, 1);
+            assert_eq!(turns.lock().free.len(), 1);
             assert_eq!(turns.lock().next_in_turn(turns.most), None);
-            drop(turns.take(&other));
+            drop(turns.take(&other, false));
             assert!(heard.try_recv().is_err());
             drop(held);
             heard.recv_timeout(Duration::from_mins(1)).unwrap();
             third.join().unwrap();
         });
-        assert_eq!(turns.lock().free, 3);
+        assert_eq!(turns.lock().free.len(), 3);
         assert!(turns.lock().running.is_empty());
     }
 
     #[test]
     fn who_has_the_fewest_goes_first_and_among_equals_who_waited_longest() {
         let (a, b, c): (Arc<str>, Arc<str>, Arc<str>) = ("a".into(), "b".into(), "c".into());
-        let waiting = vec![(0, a.clone()), (1, b.clone()), (2, c.clone())];
-        let mut state = State { free: 1, running: [(a, 1), (b.clone(), 0)].into(), waiting, next: 3 };
+        let waiting = [(&a, false), (&b, true), (&b, false), (&c, false)].into_iter().zip(0..);
+        let waiting = waiting.map(|((plugin, again), ticket)| Waiting { ticket, plugin: Arc::clone(plugin), again });
+        let running = [(a.clone(), 1), (b.clone(), 0)].into();
+        let mut state = State { free: vec![0], running, waiting: waiting.collect(), next: 4 };
+        assert_eq!(state.next_in_turn(2), Some(2));
+        state.waiting.remove(2);
+        assert_eq!(state.next_in_turn(2), Some(3), "who had a turn comes behind those that had none");
+        state.running.insert(c.clone(), 1);
         assert_eq!(state.next_in_turn(2), Some(1));
         state.running.insert(b, 2);
-        assert_eq!(state.next_in_turn(2), Some(2));
-        state.running.insert(c, 2);
         assert_eq!(state.next_in_turn(2), Some(0));
-        state.free = 0;
+        state.running.insert(a, 2);
+        assert_eq!(state.next_in_turn(2), Some(3));
+        state.running.insert(c, 2);
+        assert_eq!(state.next_in_turn(2), None, "all have as many as they may");
+        state.running.clear();
+        state.free.clear();
         assert_eq!(state.next_in_turn(2), None);
     }
 
@@ -480,7 +506,7 @@ mod tests {
         assert_eq!(went(wary, let_out), ["weir-guest-bg-", "weir-guest-", "weir-guest-bg-"]);
         assert_eq!(long_calls.get(), 5);
         let processors = std::thread::available_parallelism().unwrap().get();
-        assert_eq!(threads.long.turns.lock().free, processors + 1);
-        assert_eq!(threads.background.turns.lock().free, (processors - 1).max(1));
+        assert_eq!(threads.long.turns.lock().free.len(), processors + 1);
+        assert_eq!(threads.background.turns.lock().free.len(), (processors - 1).max(1));
     }
 }

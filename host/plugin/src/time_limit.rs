@@ -20,9 +20,6 @@ const STARVED: u32 = 20;
 /// The least of that: a container that has used up its quota stands still for most of a second.
 const SHORTEST_STARVATION: Duration = Duration::from_secs(2);
 
-/// The least in the background, where a call has a processor only while nobody else wants it.
-const SHORTEST_IN_THE_BACKGROUND: Duration = Duration::from_secs(10);
-
 /// The processor time that the calling thread has used so far. Asking costs half a microsecond.
 fn thread_time() -> Duration {
     let t = clock_gettime(ClockId::ThreadCPUTime);
@@ -146,6 +143,8 @@ pub(crate) struct TimeLimit {
     meter: Arc<Meter>,
     /// What of the wall's time the host let it wait for something else, which has a limit of its own.
     waited: Duration,
+    /// How long it starved in the background, before it was let out.
+    starved: Duration,
     course: Course,
     place: Place,
 }
@@ -155,13 +154,13 @@ impl TimeLimit {
     pub(crate) fn begin(limit: Duration, course: Course) -> Self {
         let meter = Arc::new(Meter::new());
         meter.begin(course);
-        Self { limit, meter, waited: Duration::ZERO, course, place: course.begins }
+        Self { limit, meter, waited: Duration::ZERO, starved: Duration::ZERO, course, place: course.begins }
     }
 
     /// The next call begins.
     pub(crate) fn begin_again(&mut self, limit: Duration, course: Course) {
         self.meter.begin(course);
-        (self.limit, self.waited) = (limit, Duration::ZERO);
+        (self.limit, self.waited, self.starved) = (limit, Duration::ZERO, Duration::ZERO);
         (self.course, self.place) = (course, course.begins);
     }
 
@@ -183,16 +182,17 @@ impl TimeLimit {
     /// Whether the call has had its time, here or altogether. One that moves is taken to be there already.
     pub(crate) fn verdict(&mut self) -> Verdict {
         let computed = self.meter.computed_exactly_from_now();
-        let passed = self.meter.passed().saturating_sub(self.waited);
-        let least = match self.place {
-            Place::Background => SHORTEST_IN_THE_BACKGROUND,
-            Place::Shared | Place::Long => SHORTEST_STARVATION,
-        };
-        let left = left(self.limit, computed, passed, least);
+        let mut passed = self.meter.passed().saturating_sub(self.waited + self.starved);
+        let next = self.course.next(self.place, computed, passed);
+        if (self.place, next) == (Place::Background, Some(Place::Long)) {
+            // it was weir that left it without a processor
+            self.starved += std::mem::take(&mut passed);
+        }
+        let left = left(self.limit, computed, passed);
         if left.is_zero() {
             return Verdict::Over;
         }
-        match self.course.next(self.place, computed, passed) {
+        match next {
             Some(place) => {
                 self.place = place;
                 self.meter.go_to(place);
@@ -213,9 +213,9 @@ impl TimeLimit {
     }
 }
 
-/// How much of its time a call has left, which has used so much of it while so much has passed, and may go on for the `least` at any rate.
-fn left(limit: Duration, computed: Duration, passed: Duration, least: Duration) -> Duration {
-    let backstop = limit.saturating_mul(STARVED).max(least);
+/// How much of its time a call has left, which has used so much of it while so much has passed.
+fn left(limit: Duration, computed: Duration, passed: Duration) -> Duration {
+    let backstop = limit.saturating_mul(STARVED).max(SHORTEST_STARVATION);
     limit.saturating_sub(computed).min(backstop.saturating_sub(passed))
 }
 
@@ -227,23 +227,19 @@ mod tests {
 
     #[test]
     fn a_call_has_its_limit_of_processor_time() {
-        assert_eq!(left(MS(50), MS(50), MS(50), SHORTEST_STARVATION), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(70), MS(70), SHORTEST_STARVATION), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(10), MS(60), SHORTEST_STARVATION), MS(40), "it waited for a processor");
-        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO, SHORTEST_STARVATION), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(50), MS(50)), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(70), MS(70)), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(10), MS(60)), MS(40), "it waited for a processor");
+        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO), Duration::ZERO);
     }
 
     #[test]
     fn a_starved_call_ends_all_the_same() {
-        assert_eq!(left(MS(50), MS(10), MS(1_990), SHORTEST_STARVATION), MS(10), "never past the backstop");
-        assert_eq!(left(MS(50), MS(10), MS(2_000), SHORTEST_IN_THE_BACKGROUND), MS(40), "others have the processors");
-        assert_eq!(left(MS(50), MS(10), MS(2_000), SHORTEST_STARVATION), Duration::ZERO);
-        assert_eq!(left(MS(500), MS(10), MS(9_999), SHORTEST_STARVATION), MS(1));
-        assert_eq!(left(MS(500), MS(10), MS(10_000), SHORTEST_STARVATION), Duration::ZERO);
-        assert_eq!(
-            left(Duration::MAX, MS(10), MS(10_000), SHORTEST_STARVATION),
-            Duration::MAX.saturating_sub(MS(10_000))
-        );
+        assert_eq!(left(MS(50), MS(10), MS(1_990)), MS(10), "never past the backstop");
+        assert_eq!(left(MS(50), MS(10), MS(2_000)), Duration::ZERO);
+        assert_eq!(left(MS(500), MS(10), MS(9_999)), MS(1));
+        assert_eq!(left(MS(500), MS(10), MS(10_000)), Duration::ZERO);
+        assert_eq!(left(Duration::MAX, MS(10), MS(10_000)), Duration::MAX.saturating_sub(MS(10_000)));
     }
 
     #[test]
@@ -264,13 +260,14 @@ mod tests {
         time.begin_again(MS(1000), Course::usual(Duration::ZERO));
         assert!(!time.meter().in_background());
         time.begin_again(MS(1000), Course::wary(Duration::ZERO));
-        // as if it had been without a processor for a second
+        // as if it had been without a processor for an hour
         time.meter.began.store(0, Ordering::Relaxed);
-        let epoch = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let epoch = Instant::now().checked_sub(Duration::from_hours(1)).unwrap();
         let meter = Arc::into_inner(time.meter).unwrap();
         let mut time = TimeLimit { meter: Arc::new(Meter { epoch, ..meter }), ..time };
-        assert!(matches!(time.verdict(), Verdict::Moves(_)));
+        assert!(matches!(time.verdict(), Verdict::Moves(_)), "weir is to blame for that hour");
         assert!(!time.meter().in_background());
+        assert!(matches!(time.verdict(), Verdict::GoesOn(_)));
     }
 
     #[test]

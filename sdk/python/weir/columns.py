@@ -22,6 +22,12 @@ _BITE = 1 << 14
 _MISS = 800
 """How many characters could have been searched while one is looked at that turns out to be none."""
 
+_OFTEN = 64
+"""How many hits are worth a list of all ends, each of which a column would make a number of several times a hit."""
+
+_SAMPLE = 2048
+"""How much text says how many there will be."""
+
 _numbers = array("I")
 
 
@@ -76,13 +82,13 @@ def table(strings: Sequence[str]) -> tuple[str, bytes]:
     text = "".join(strings)
     # half of a surrogate pair is no text: encoding it is where that is found
     lengths: Iterable[int] = map(len, strings) if text.isascii() else [len(s.encode()) for s in strings]
-    return text, array("I", accumulate(lengths)).tobytes()
+    return text, array("I", list(accumulate(lengths))).tobytes()
 
 
 class Strings:
     """A table of strings. It is searched as text where all of it is ASCII, else as UTF-8, whose offsets the ends are."""
 
-    __slots__ = ("text", "ends", "ascii", "_hay", "_list")
+    __slots__ = ("text", "ends", "ascii", "_hay", "_list", "_stops")
 
     def __init__(self, text: str, ends: bytes) -> None:
         self.text = text
@@ -90,9 +96,16 @@ class Strings:
         self.ascii = text.isascii()
         self._hay: Any = None
         self._list: list[str] | None = None
+        self._stops: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    def stops(self) -> list[int]:
+        """The ends, each made a number once."""
+        if self._stops is None:
+            self._stops = self.ends.tolist()
+        return self._stops
 
     def hay(self) -> Any:
         """What is searched."""
@@ -113,7 +126,7 @@ class Strings:
     def all(self) -> list[str]:
         """Every string, cut once."""
         if self._list is None:
-            hay, ends = self.hay(), self.ends.tolist()
+            hay, ends = self.hay(), self.stops()
             parts = [hay[a:b] for a, b in zip(chain((0,), ends), ends)]
             self._list = parts if self.ascii else [part.decode() for part in parts]
         return self._list
@@ -122,7 +135,7 @@ class Strings:
         """Some of the strings."""
         if self._list is not None or 4 * len(which) > len(self.ends):
             return list(map(self.all().__getitem__, which))
-        hay, ends = self.hay(), self.ends
+        hay, ends = self.hay(), self._stops or self.ends
         parts = [hay[ends[i - 1] if i else 0 : ends[i]] for i in which]
         return parts if self.ascii else [part.decode() for part in parts]
 
@@ -142,17 +155,20 @@ class Strings:
 
     def containing(self, text: str) -> Rows:
         """The strings that hold `text`."""
-        hay, what, ends = self.hay(), self.needle(text), self.ends
+        hay, what = self.hay(), self.needle(text)
+        ends: Sequence[int] = self.ends
         if not what:
             return range(len(ends))
         out: list[int] = []
         find, found, begins = hay.find, out.append, hay.startswith
         length, size, count = len(what), len(hay), len(ends)
+        if self._stops or hay.count(what, 0, _SAMPLE) * size > _OFTEN * _SAMPLE:
+            ends = self.stops()
         bite = max(_BITE, 2 * length) if length > 5 else size
         rare, offset = _rare(hay, what)
         misses = row = start = 0
-        while start < size:
-            if rare:
+        while True:
+            if rare is not None:
                 at = find(rare, start + offset) - offset
                 if at < start:
                     break
@@ -165,6 +181,8 @@ class Strings:
                 at = find(what, start, start + bite)
                 if at < 0:
                     start += max(bite - length, 0) + 1
+                    if start >= size:
+                        break
                     continue
             # as in `above`, which is not called: a call costs as much again
             near = row + 16
@@ -182,9 +200,9 @@ class Strings:
 def _rare(hay: Any, what: Any) -> tuple[Any, int]:
     """A character of `what` that is rare in `hay`, as far as its beginning tells, and where it stands: a search for one character
     takes a third of the time. `None` where there is none."""
-    least, place = 3, -1
+    least, place = 2, -1
     for i in range(len(what)) if len(hay) > _BITE else ():
-        times = hay.count(what[i : i + 1], 0, 1024)
+        times = hay.count(what[i : i + 1], 0, 512)
         if times < least:
             least, place = times, i
             if not times:

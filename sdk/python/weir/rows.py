@@ -83,13 +83,14 @@ class SomeRows(Generic[R]):
     """
 
     # all but a few are kept as those few, and made a list of only where somebody wants to see it
-    __slots__ = ("_call", "_given", "_out")
+    __slots__ = ("_call", "_given", "_out", "_gone")
     _row: type
 
     def __init__(self, call: Call, rows: Rows | None = None, out: Rows | None = None) -> None:
         self._call = call
         self._out: Rows | None = [] if rows is None and out is None else out
         self._given = rows
+        self._gone: set[int] | None = None
 
     @property
     def _rows(self) -> Rows:
@@ -121,7 +122,11 @@ class SomeRows(Generic[R]):
         if self._out is None:
             here = set(self._given)
             return self._some([r for r in rows if r in here])
-        return self._some(minus(rows, self._out))
+        if not self._out:
+            return self._some(rows)
+        if self._gone is None:
+            self._gone = set(self._out)
+        return self._some([row for row in rows if row not in self._gone])
 
     def _other(self: S, other: S) -> S:
         if not isinstance(other, type(self)) or other._call is not self._call:
