@@ -301,7 +301,7 @@ fn redact(time: Duration) {
         from.end();
         sink.0.lock().unwrap().text.len()
     };
-    compare("drop and redact lines", 3.5, time, || copy(&lines), native, plugin);
+    compare("drop and redact lines", 3.0, time, || copy(&lines), native, plugin);
 }
 
 fn word(c: u8) -> bool {
