@@ -62,6 +62,8 @@ pub(crate) struct Course {
     pub(crate) clock: Clock,
     /// How much processor time is unusual, so that it has to be in the background from there on.
     unusual: Option<Duration>,
+    /// Whether what is unusual most likely loops.
+    pub(crate) suspected: bool,
 }
 
 /// Of a plugin whose calls usually take less, the processor time is not asked for. One that was held up counts for too much then, and makes
@@ -75,23 +77,24 @@ impl Course {
             return Self::long();
         }
         let clock = if usual < QUICK { Clock::Wall } else { Clock::Processor };
-        Self { begins: Place::Shared, clock, unusual: None }
+        Self { begins: Place::Shared, clock, unusual: None, suspected: false }
     }
 
     /// Of one that is long, or may be. However long it takes, it has a processor beside the rest of weir: on a busy machine it would starve
     /// in the background.
     pub(crate) fn long() -> Self {
-        Self { begins: Place::Long, clock: Clock::Processor, unusual: None }
+        Self { begins: Place::Long, clock: Clock::Processor, unusual: None, suspected: false }
     }
 
     /// Of one of a plugin that has lately run into its limit: in the background from the beginning, for what is there is in nobody's way
     /// however often it loops. One that starves there, which one that loops hardly does before it is found out, is let in between.
     pub(crate) fn wary(usual: Duration) -> Self {
         let unusual = SHARED.max(usual.saturating_mul(UNUSUAL));
-        Self { begins: Place::Background, unusual: Some(unusual), ..Self::long() }
+        Self { begins: Place::Background, unusual: Some(unusual), suspected: true, ..Self::long() }
     }
 
-    /// Of the making of a plugin's first instance, for which no record waits.
+    /// Of the making of a plugin's first instance, for which no record waits. It may be long: where it starves in the background, it is let out
+    /// again and again, for as much as it takes to have its share.
     pub(crate) fn loading() -> Self {
         Self { unusual: Some(LOADING), ..Self::long() }
     }
@@ -103,8 +106,8 @@ impl Course {
             Place::Shared => (SHARED <= computed).then_some(Place::Long),
             Place::Long => is_unusual.then_some(Place::Background),
             Place::Background => {
-                let starves = computed < passed / STARVING && !is_unusual;
-                (passed >= TURN).then_some(if starves { Place::Long } else { Place::Background })
+                let let_out = computed < passed / STARVING && !(self.suspected && is_unusual);
+                (passed >= TURN).then_some(if let_out { Place::Long } else { Place::Background })
             }
         }
     }
@@ -438,7 +441,12 @@ mod tests {
         assert_eq!(loading.begins, Place::Long);
         assert_eq!(loading.next(Place::Long, LOADING / 2, LOADING), None);
         assert_eq!(loading.next(Place::Long, LOADING, LOADING), Some(Place::Background));
-        assert_eq!(loading.next(Place::Background, LOADING, Duration::MAX), Some(Place::Background), "its next turn");
+        assert_eq!(
+            loading.next(Place::Background, LOADING, LOADING * STARVING),
+            Some(Place::Background),
+            "its next turn"
+        );
+        assert_eq!(loading.next(Place::Background, LOADING, Duration::MAX), Some(Place::Long), "it starves");
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::threads::{Course, Place};
 /// machine that will not finish any page in time.
 const STARVED: u32 = 20;
 
+/// The same of one in the background, which takes unusually long, of a plugin that has lately run into its limit: it most likely loops, and
+/// others wait for its thread. What it was called for is halved and tried again.
+const STARVED_IN_THE_BACKGROUND: u32 = 4;
+
 /// The least of that: a container that has used up its quota stands still for most of a second.
 const SHORTEST_STARVATION: Duration = Duration::from_secs(2);
 
@@ -184,11 +188,13 @@ impl TimeLimit {
         let computed = self.meter.computed_exactly_from_now();
         let mut passed = self.meter.passed().saturating_sub(self.waited + self.starved);
         let next = self.course.next(self.place, computed, passed);
-        if (self.place, next) == (Place::Background, Some(Place::Long)) {
+        let suspected = self.course.suspected && self.place == Place::Background;
+        if suspected && next == Some(Place::Long) {
             // it was weir that left it without a processor
             self.starved += std::mem::take(&mut passed);
         }
-        let left = left(self.limit, computed, passed);
+        let starved = if suspected { STARVED_IN_THE_BACKGROUND } else { STARVED };
+        let left = left(self.limit, computed, passed, starved);
         if left.is_zero() {
             return Verdict::Over;
         }
@@ -214,8 +220,8 @@ impl TimeLimit {
 }
 
 /// How much of its time a call has left, which has used so much of it while so much has passed.
-fn left(limit: Duration, computed: Duration, passed: Duration) -> Duration {
-    let backstop = limit.saturating_mul(STARVED).max(SHORTEST_STARVATION);
+fn left(limit: Duration, computed: Duration, passed: Duration, starved: u32) -> Duration {
+    let backstop = limit.saturating_mul(starved).max(SHORTEST_STARVATION);
     limit.saturating_sub(computed).min(backstop.saturating_sub(passed))
 }
 
@@ -227,19 +233,21 @@ mod tests {
 
     #[test]
     fn a_call_has_its_limit_of_processor_time() {
-        assert_eq!(left(MS(50), MS(50), MS(50)), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(70), MS(70)), Duration::ZERO);
-        assert_eq!(left(MS(50), MS(10), MS(60)), MS(40), "it waited for a processor");
-        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(50), MS(50), STARVED), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(70), MS(70), STARVED), Duration::ZERO);
+        assert_eq!(left(MS(50), MS(10), MS(60), STARVED), MS(40), "it waited for a processor");
+        assert_eq!(left(Duration::ZERO, Duration::ZERO, Duration::ZERO, STARVED), Duration::ZERO);
     }
 
     #[test]
     fn a_starved_call_ends_all_the_same() {
-        assert_eq!(left(MS(50), MS(10), MS(1_990)), MS(10), "never past the backstop");
-        assert_eq!(left(MS(50), MS(10), MS(2_000)), Duration::ZERO);
-        assert_eq!(left(MS(500), MS(10), MS(9_999)), MS(1));
-        assert_eq!(left(MS(500), MS(10), MS(10_000)), Duration::ZERO);
-        assert_eq!(left(Duration::MAX, MS(10), MS(10_000)), Duration::MAX.saturating_sub(MS(10_000)));
+        assert_eq!(left(MS(50), MS(10), MS(1_990), STARVED), MS(10), "never past the backstop");
+        assert_eq!(left(MS(50), MS(10), MS(2_000), STARVED), Duration::ZERO);
+        assert_eq!(left(MS(500), MS(10), MS(9_999), STARVED), MS(1));
+        assert_eq!(left(MS(500), MS(10), MS(10_000), STARVED), Duration::ZERO);
+        assert_eq!(left(MS(1000), MS(10), MS(3_999), STARVED_IN_THE_BACKGROUND), MS(1));
+        assert_eq!(left(MS(50), MS(10), MS(1_999), STARVED_IN_THE_BACKGROUND), MS(1), "two seconds at least");
+        assert_eq!(left(Duration::MAX, MS(10), MS(10_000), STARVED), Duration::MAX.saturating_sub(MS(10_000)));
     }
 
     #[test]
