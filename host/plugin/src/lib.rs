@@ -55,6 +55,7 @@ mod state;
 mod store;
 mod threads;
 mod time_limit;
+mod turns;
 mod wasi;
 
 pub use change::Change;
