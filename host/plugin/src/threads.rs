@@ -1,4 +1,4 @@
-//! Where calls run, and whose turn it is there.
+//! Where calls run.
 //!
 //! A call that takes milliseconds would hold up whatever else a thread of the runtime serves: other targets, other pipelines. So one
 //! that turns out to be long leaves that thread in the middle, for threads that serve nothing else; and those of a plugin that has lately
@@ -13,12 +13,12 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::error::LoadReason;
-use crate::time_limit::{Clock, Meter};
+use crate::time_limit::{Clock, Meter, STARVED};
 use crate::turns::Turns;
 
 /// How long a call may be in the way of others: a millisecond is what a worker of the runtime can do without being missed. Plugins
 /// whose calls take longer on average do not begin there.
-pub(crate) const SHARED: Duration = Duration::from_millis(1);
+const SHARED: Duration = Duration::from_millis(1);
 
 /// How many times what its calls usually take a call of a plugin may take that has lately run into its limit: what takes longer than that
 /// does not compute, it loops.
@@ -27,9 +27,6 @@ const UNUSUAL: u32 = 4;
 /// How long a turn in the background is. Who waits behind one that loops, as a page can that is scraped once a second, is not to wait for all of
 /// its limit; and so long a call may be without a processor until it is looked whether it starves there.
 const TURN: Duration = Duration::from_millis(100);
-
-/// A call that got less than one part in so many of that has no processor, but what others leave of it.
-const STARVING: u32 = 20;
 
 /// How long making and configuring a plugin's first instance is waited for: four times what an interpreter with its libraries takes.
 const LOADING: Duration = Duration::from_millis(200);
@@ -49,7 +46,7 @@ pub(crate) enum Place {
     Shared,
     /// The threads for long calls.
     Long,
-    /// The threads for calls that most likely loop.
+    /// The threads for calls that may loop, and for what is long and has time.
     Background,
 }
 
@@ -62,8 +59,6 @@ pub(crate) struct Course {
     pub(crate) clock: Clock,
     /// How much processor time is unusual, so that it has to be in the background from there on.
     unusual: Option<Duration>,
-    /// Whether what is unusual most likely loops.
-    pub(crate) suspected: bool,
 }
 
 /// Of a plugin whose calls usually take less, the processor time is not asked for. One that was held up counts for too much then, and makes
@@ -77,26 +72,31 @@ impl Course {
             return Self::long();
         }
         let clock = if usual < QUICK { Clock::Wall } else { Clock::Processor };
-        Self { begins: Place::Shared, clock, unusual: None, suspected: false }
+        Self { begins: Place::Shared, clock, unusual: None }
     }
 
     /// Of one that is long, or may be. However long it takes, it has a processor beside the rest of weir: on a busy machine it would starve
     /// in the background.
     pub(crate) fn long() -> Self {
-        Self { begins: Place::Long, clock: Clock::Processor, unusual: None, suspected: false }
+        Self { begins: Place::Long, clock: Clock::Processor, unusual: None }
     }
 
     /// Of one of a plugin that has lately run into its limit: in the background from the beginning, for what is there is in nobody's way
-    /// however often it loops. One that starves there, which one that loops hardly does before it is found out, is let in between.
+    /// however often it loops. One that starves there is let out until it takes unusually long.
     pub(crate) fn wary(usual: Duration) -> Self {
         let unusual = SHARED.max(usual.saturating_mul(UNUSUAL));
-        Self { begins: Place::Background, unusual: Some(unusual), suspected: true, ..Self::long() }
+        Self { begins: Place::Background, unusual: Some(unusual), ..Self::long() }
     }
 
     /// Of the making of a plugin's first instance, for which no record waits. It may be long: where it starves in the background, it is let out
     /// again and again, for as much as it takes to have its share.
     pub(crate) fn loading() -> Self {
         Self { unusual: Some(LOADING), ..Self::long() }
+    }
+
+    /// Whether what is unusual most likely loops.
+    pub(crate) fn suspects(&self) -> bool {
+        self.begins == Place::Background
     }
 
     /// Where a call goes from here that has used so much processor time while so much has passed: in the background, from one turn to the next.
@@ -106,7 +106,7 @@ impl Course {
             Place::Shared => (SHARED <= computed).then_some(Place::Long),
             Place::Long => is_unusual.then_some(Place::Background),
             Place::Background => {
-                let let_out = computed < passed / STARVING && !(self.suspected && is_unusual);
+                let let_out = computed < passed / STARVED && !(self.suspects() && is_unusual);
                 (passed >= TURN).then_some(if let_out { Place::Long } else { Place::Background })
             }
         }
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(loading.next(Place::Long, LOADING / 2, LOADING), None);
         assert_eq!(loading.next(Place::Long, LOADING, LOADING), Some(Place::Background));
         assert_eq!(
-            loading.next(Place::Background, LOADING, LOADING * STARVING),
+            loading.next(Place::Background, LOADING, LOADING * STARVED),
             Some(Place::Background),
             "its next turn"
         );
@@ -308,7 +308,7 @@ mod tests {
         let (none, wary) = (Duration::ZERO, Course::wary(SHARED * 2));
         assert_eq!(wary.begins, Place::Background);
         assert_eq!(wary.next(Place::Background, none, TURN / 2), None, "not for long yet");
-        assert_eq!(wary.next(Place::Background, TURN / STARVING, TURN), Some(Place::Background), "it has its share");
+        assert_eq!(wary.next(Place::Background, TURN / STARVED, TURN), Some(Place::Background), "it has its share");
         assert_eq!(wary.next(Place::Background, none, TURN), Some(Place::Long));
         assert_eq!(wary.next(Place::Long, SHARED * 7, Duration::MAX), None, "usual for it");
         assert_eq!(wary.next(Place::Long, SHARED * 8, none), Some(Place::Background));

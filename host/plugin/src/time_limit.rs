@@ -15,7 +15,7 @@ use crate::threads::{Course, Place};
 
 /// How much longer than its limit a call may take by the wall clock: a thread that gets a twentieth of a processor is on a
 /// machine that will not finish any page in time.
-const STARVED: u32 = 20;
+pub(crate) const STARVED: u32 = 20;
 
 /// The same of one in the background, which takes unusually long, of a plugin that has lately run into its limit: it most likely loops, and
 /// others wait for its thread. What it was called for is halved and tried again.
@@ -188,7 +188,7 @@ impl TimeLimit {
         let computed = self.meter.computed_exactly_from_now();
         let mut passed = self.meter.passed().saturating_sub(self.waited + self.starved);
         let next = self.course.next(self.place, computed, passed);
-        let suspected = self.course.suspected && self.place == Place::Background;
+        let suspected = self.course.suspects() && self.place == Place::Background;
         if suspected && next == Some(Place::Long) {
             // it was weir that left it without a processor
             self.starved += std::mem::take(&mut passed);

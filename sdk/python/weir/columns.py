@@ -48,11 +48,11 @@ def all_but(count: int, gone: Rows) -> array[int]:
     return out
 
 
-def minus(rows: Rows, gone: Rows) -> Rows:
+def minus(rows: Rows, gone: Rows | frozenset[int]) -> Rows:
     """What is in the one and not in the other."""
     if not gone or not rows:
         return rows
-    out = set(gone)
+    out = frozenset(gone)  # itself, where it is one
     return [row for row in rows if row not in out]
 
 

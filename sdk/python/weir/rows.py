@@ -90,7 +90,7 @@ class SomeRows(Generic[R]):
         self._call = call
         self._out: Rows | None = [] if rows is None and out is None else out
         self._given = rows
-        self._gone: set[int] | None = None
+        self._gone: frozenset[int] | None = None
 
     @property
     def _rows(self) -> Rows:
@@ -122,11 +122,9 @@ class SomeRows(Generic[R]):
         if self._out is None:
             here = set(self._given)
             return self._some([r for r in rows if r in here])
-        if not self._out:
-            return self._some(rows)
         if self._gone is None:
-            self._gone = set(self._out)
-        return self._some([row for row in rows if row not in self._gone])
+            self._gone = frozenset(self._out)
+        return self._some(minus(rows, self._gone))
 
     def _other(self: S, other: S) -> S:
         if not isinstance(other, type(self)) or other._call is not self._call:
